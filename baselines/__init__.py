@@ -1,0 +1,1 @@
+"""Baselines: submission folders that a team can start from, and the commands that train them."""

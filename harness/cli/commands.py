@@ -1,0 +1,5 @@
+"""The harness's rows of the `rostrum` command."""
+
+from harness.cli.command import Command
+
+COMMANDS: tuple[Command, ...] = ()

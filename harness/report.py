@@ -1,0 +1,152 @@
+"""The result document: a score with its interval, and a signature that says how it was made.
+
+A `Report` is one track of one run. Its JSON form is versioned (`schema`), has a fixed set of
+keys and round-trips exactly. `totals` are what the score and its interval were computed from,
+one entry per dialogue, so that two reports over the same set can be compared later.
+"""
+
+import json
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from harness import __version__
+from harness.agent import TRACKS, Track
+from harness.errors import UsageError
+
+SCHEMA = 1
+
+SANDBOXES = ("in-process", "trusted", "bubblewrap", "docker")
+"""Where the agent ran, from the weakest separation to the strongest."""
+
+UNITS: dict[Track, str] = {"hits": "fraction", "f1": "fraction", "ppl": "per word"}
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What one dialogue adds to a score: the score is a function of sum(value) / sum(weight).
+
+    hits and f1: `value` sums the per-example measure, `weight` counts examples.
+    ppl: `value` sums -ln p in nats (may be infinite), `weight` counts scored words.
+    """
+
+    value: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A number for people: the value, a 95 % interval over dialogues, the number of examples.
+
+    `low` and `high` bound `value` in the metric's own unit (hits and f1: fractions; ppl: per
+    word). `n` counts examples. Infinite values are written as null with the note "infinite".
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """How a score was made, in sacrebleu's sense; equal signatures make scores comparable.
+
+    `data` and `vocabulary` are hashes, of which 12 hex digits are written; a hidden set is named
+    by a salted hash. The text has a fixed order:
+    `track:hits|k:1|rule:rostrum1|cands:20|data:<12 hex>|vocab:<12 hex>|seed:0|harness:0.1.0`;
+    `k` and `cands` stand in hits alone, `zero` and `vocab` in ppl alone.
+    """
+
+    track: Track
+    data: str
+    rule: str = "rostrum1"
+    k: int | None = None
+    candidates: int | None = None
+    zero: str | None = None
+    vocabulary: str | None = None
+    seed: int = 0
+    harness: str = __version__
+
+    def __str__(self) -> str:
+        fields = {
+            "track": self.track,
+            "k": self.k,
+            "rule": self.rule,
+            "cands": self.candidates,
+            "zero": self.zero,
+            "data": self.data[:12],
+            "vocab": self.vocabulary[:12] if self.vocabulary else None,
+            "seed": self.seed,
+            "harness": self.harness,
+        }
+        return "|".join(f"{key}:{value}" for key, value in fields.items() if value is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One track of one run of one agent.
+
+    `tokens` (scored words), `unknown` (target words outside the dictionary, skipped) and
+    `vocabulary` (dictionary entries with the specials) belong to ppl and are None elsewhere.
+    `seconds` is the wall time of the run; it is never published exactly. `agent` is what the
+    agent's side said of itself in HELLO; empty in-process.
+    """
+
+    track: Track
+    score: Score
+    signature: str
+    sandbox: str = "in-process"
+    totals: tuple[Total, ...] = ()
+    tokens: int | None = None
+    unknown: int | None = None
+    vocabulary: int | None = None
+    seconds: float = 0.0
+    agent: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:  # Any: a JSON document
+        """The document as plain values; infinities become null beside `"note": "infinite"`."""
+        document = asdict(self)
+        document["schema"] = SCHEMA
+        score = document["score"]
+        if not all(math.isfinite(score[key]) for key in ("value", "low", "high")):
+            score["note"] = "infinite"
+        for key in ("value", "low", "high"):
+            score[key] = finite(score[key])
+        document["totals"] = [[finite(total.value), total.weight] for total in self.totals]
+        return document
+
+    def dumps(self) -> str:
+        """The document as text, keys sorted, one line."""
+        return json.dumps(self.to_json(), sort_keys=True, allow_nan=False, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, document: Any) -> "Report":  # Any: parsed here
+        """The report of a document made by `to_json`; `UsageError` says which part is damaged."""
+        if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+            raise UsageError(f"this is not a report of schema {SCHEMA}", code="bad_report")
+        try:
+            fields = {key: value for key, value in document.items() if key != "schema"}
+            if fields["track"] not in TRACKS or fields["sandbox"] not in SANDBOXES:
+                raise ValueError("track or sandbox is unknown")
+            score = fields["score"]
+            fields["score"] = Score(
+                value=restored(score["value"]),
+                low=restored(score["low"]),
+                high=restored(score["high"]),
+                n=score["n"],
+            )
+            fields["totals"] = tuple(Total(restored(v), w) for v, w in fields["totals"])
+            return cls(**fields)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"the report is damaged: {error}", code="bad_report") from error
+
+
+def finite(value: float) -> float | None:
+    """The value as JSON can hold it: None for infinity."""
+    return value if math.isfinite(value) else None
+
+
+def restored(value: float | None) -> float:
+    """The value that `finite` wrote."""
+    return math.inf if value is None else value

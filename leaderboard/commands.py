@@ -1,0 +1,5 @@
+"""The leaderboard room's rows of the `rostrum` command."""
+
+from harness.cli.command import Command
+
+COMMANDS: tuple[Command, ...] = ()

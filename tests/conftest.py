@@ -1,0 +1,58 @@
+"""What every test may ask for, and which services must be there.
+
+A test that needs a service says so by a marker. Where the service is absent the test is skipped,
+unless `ROSTRUM_REQUIRE` (a comma-separated list of the marker names) demands it: then it fails.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parent.parent
+SHARED = PROJECT.parent / "shared"
+
+
+def _docker() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    probe = subprocess.run(["docker", "info"], capture_output=True, timeout=30, check=False)
+    return probe.returncode == 0
+
+
+def _bubblewrap() -> bool:
+    return shutil.which("bwrap") is not None and os.geteuid() == 0
+
+
+def _browser() -> bool:
+    return shutil.which("chromium") is not None and shutil.which("chromedriver") is not None
+
+
+SERVICES: dict[str, Callable[[], bool]] = {
+    "docker": cache(_docker),
+    "bubblewrap": cache(_bubblewrap),
+    "browser": cache(_browser),
+    "shared": cache((SHARED / "oracle").is_dir),
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or under `ROSTRUM_REQUIRE` fail, a test whose service is absent."""
+    required = {name for name in os.environ.get("ROSTRUM_REQUIRE", "").split(",") if name}
+    if unknown := required - SERVICES.keys():
+        pytest.fail(f"ROSTRUM_REQUIRE names unknown services: {sorted(unknown)}", pytrace=False)
+    for name, present in SERVICES.items():
+        if item.get_closest_marker(name) and not present():
+            if name in required:
+                pytest.fail(f"{name} is required (ROSTRUM_REQUIRE) and absent", pytrace=False)
+            pytest.skip(f"{name} is absent")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The shared development data; mark the test `shared`."""
+    return SHARED
