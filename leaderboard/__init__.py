@@ -1,1 +1,1 @@
-"""The leaderboard: competitions, teams, attempts, quotas, the board, and the site that shows them."""
+"""The leaderboard: competitions, teams, attempts, quotas, the board, the site that shows them."""

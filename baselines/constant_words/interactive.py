@@ -1,0 +1,8 @@
+"""Talk to the agent in a terminal."""
+
+from agent import ConstantAgent
+
+from harness import interactive
+
+if __name__ == "__main__":
+    interactive(ConstantAgent)

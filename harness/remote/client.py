@@ -1,0 +1,329 @@
+"""The evaluator's side: a listener that lets one process in, and the agent that it then is.
+
+A `RemoteAgent` answers the three verbs like an agent in this process. What goes wrong becomes the
+error of the person at fault: `SubmissionError` for anything the other side does or fails to do
+once its HELLO has come, `OperatorError("start_timeout")` if that never comes.
+"""
+
+import os
+import re
+import socket
+import struct
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.agent import MAX_REPLY_BYTES, VERBS, Track
+from harness.dialogue import Context
+from harness.errors import OperatorError, SubmissionError
+from harness.remote.budget import Budget
+from harness.remote.channel import Channel, Expected
+from harness.remote.frames import (
+    PROTOCOL,
+    Body,
+    Frame,
+    FrameError,
+    Kind,
+    array,
+    dumps,
+    fields,
+    pack,
+    texts,
+)
+from harness.remote.messages import ContextWriter, read_fail
+from harness.text import Vocabulary
+
+SOCKET_NAME = "agent.sock"
+
+_MAX_HELLO = 512
+_HELLO = {
+    "protocol": re.compile(r"[0-9]{1,3}\.[0-9]{1,3}"),
+    "harness": re.compile(r"[0-9A-Za-z.+-]{1,32}"),
+    "build": re.compile(r"[0-9a-f]{64}"),
+}
+_PEER = struct.Struct("3i")  # pid, uid, gid
+_ESCAPED = 6  # the most bytes that JSON needs for one byte of text: \\u0001
+
+
+class Listener:
+    """A socket in a directory that one process may connect to, once; a context manager.
+
+    The directory is what a sandbox mounts, read-only. With `uid` only a peer of that user is let
+    in, and any other is turned away while the wait goes on; without, the file's mode (0600)
+    keeps other users out.
+    """
+
+    def __init__(self, directory: Path, *, uid: int | None):
+        self.path = directory / SOCKET_NAME
+        self._uid = uid
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        handle = os.open(directory, os.O_DIRECTORY | os.O_RDONLY)
+        try:  # through the handle, because an address holds at most 107 bytes
+            self._socket.bind(f"/proc/self/fd/{handle}/{SOCKET_NAME}")
+        except OSError:
+            self._socket.close()
+            raise
+        finally:
+            os.close(handle)
+        self.path.chmod(0o600 if uid is None else 0o666)
+        self._socket.listen(1)
+
+    def accept(self, *, timeout: float) -> "RemoteAgent":
+        """The agent that connected, its HELLO read and checked; nobody else can follow.
+
+        Raises `OperatorError("start_timeout")` if it does not come within `timeout` seconds or
+        leaves before its HELLO, `OperatorError("image_missing")` if it speaks another protocol
+        major, `SubmissionError("protocol")` if what it says is no HELLO.
+        """
+        deadline = time.monotonic() + timeout
+        try:
+            link = self._admit(deadline)
+        finally:
+            self.close()
+        agent = RemoteAgent(link)
+        try:
+            agent.greet(deadline)
+        except BaseException:
+            agent.close()
+            raise
+        return agent
+
+    def close(self) -> None:
+        """Stop listening and remove the file; harmless to repeat."""
+        self._socket.close()
+        self.path.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _admit(self, deadline: float) -> socket.socket:
+        while (left := deadline - time.monotonic()) > 0:
+            self._socket.settimeout(left)
+            try:
+                link, _ = self._socket.accept()
+            except TimeoutError:
+                break
+            if self._uid is None or _uid_of(link) == self._uid:
+                return link
+            link.close()
+        raise OperatorError("start_timeout", message="nobody connected in time")
+
+
+class RemoteAgent:
+    """An agent in another process; answers the verbs of the track that it was loaded with.
+
+    `hello` holds what the other side said of itself: `protocol`, `harness`, `build`. Arrays that
+    the verbs return may be views of a buffer that the next call fills again. After any error the
+    connection is closed.
+    """
+
+    def __init__(self, link: socket.socket):
+        self.hello: dict[str, str] = {}
+        self._channel = Channel(link)
+        self._contexts = ContextWriter()
+        self._sequence = 0
+        self._budget: Budget | None = None
+        self._vocabulary: Vocabulary | None = None
+
+    def greet(self, deadline: float) -> None:
+        """Read HELLO; the errors are those of `Listener.accept`."""
+        try:
+            frame = self._channel.exchange(
+                b"", Expected(Kind.HELLO, 0, max_json=_MAX_HELLO), deadline=deadline
+            )
+            self.hello = _read_hello(frame)
+        except (TimeoutError, EOFError) as error:
+            raise OperatorError("start_timeout", message="no HELLO came in time") from error
+        except FrameError as error:
+            raise SubmissionError("protocol", message=f"no HELLO: {error}") from error
+        spoken, ours = (text.partition(".")[0] for text in (self.hello["protocol"], PROTOCOL))
+        if spoken != ours:
+            raise OperatorError(
+                "image_missing",
+                message=f"the runtime speaks protocol {spoken}, not {ours}: build it anew",
+            )
+
+    def load(
+        self,
+        track: Track,
+        *,
+        vocabulary: Vocabulary | None = None,
+        load_seconds: float,
+        batch_seconds: float,
+        bank_seconds: float,
+        total_seconds: float,
+    ) -> None:
+        """Have the track file run and its agent built; the total begins when it is ready.
+
+        Seconds: `batch_seconds` for each request, `bank_seconds` more that all of them share.
+        """
+        dictionary = b"" if vocabulary is None else vocabulary.to_tsv().encode("utf-8")
+        named = vocabulary and {"entries": len(vocabulary), "sha256": vocabulary.sha256}
+        limits = {
+            "load": float(load_seconds),
+            "batch": float(batch_seconds),
+            "bank": float(bank_seconds),
+            "total": float(total_seconds),
+        }
+        body = {"track": track, "vocabulary": named, "limits": limits}
+        request = pack(Kind.LOAD, self._sequence, body, binary_bytes=len(dictionary)) + dictionary
+        frame = self._exchange(
+            request,
+            Expected(Kind.READY, self._sequence, max_json=2),
+            deadline=time.monotonic() + load_seconds,
+            late="load_timeout",
+        )
+        with self._guard():
+            fields(frame.body)
+        self._vocabulary = vocabulary
+        self._budget = Budget(batch=batch_seconds, bank=bank_seconds, total=total_seconds)
+
+    def respond(self, contexts: Sequence[Context]) -> list[str]:
+        """One text per context, as the other side sent them."""
+        body = {"verb": VERBS["f1"], "contexts": self._contexts.write(contexts)}
+        room = 64 + len(contexts) * (_ESCAPED * MAX_REPLY_BYTES + 8)
+        frame = self._ask(body, max_json=room)
+        with self._guard():
+            (replies,) = fields(frame.body, replies=list)
+            return texts(replies)
+
+    def score_candidates(
+        self, contexts: Sequence[Context], candidates: Sequence[Sequence[str]]
+    ) -> list[NDArray[np.float64]]:
+        """One float64 array of scores per context, not yet known to be finite."""
+        body = {
+            "verb": VERBS["hits"],
+            "contexts": self._contexts.write(contexts),
+            "candidates": [list(texts) for texts in candidates],
+        }
+        sizes = [len(texts) for texts in candidates]
+        scores = self._ask_array(body, dtype="<f8", shape=(sum(sizes),))
+        return np.split(scores, np.cumsum(sizes)[:-1]) if sizes else []
+
+    def next_word_probabilities(
+        self,
+        contexts: Sequence[Context],
+        prefixes: Sequence[Sequence[str]],
+        vocabulary: Vocabulary,
+    ) -> NDArray[np.float32]:
+        """Float32 `[len(contexts), len(vocabulary)]`, unchecked; valid until the next call."""
+        if vocabulary is not self._vocabulary:
+            raise ValueError("the agent was loaded with another dictionary")
+        body = {
+            "verb": VERBS["ppl"],
+            "contexts": self._contexts.write(contexts),
+            "prefixes": [list(words) for words in prefixes],
+        }
+        return self._ask_array(body, dtype="<f4", shape=(len(contexts), len(vocabulary)))
+
+    def close(self) -> None:
+        """Say BYE if that is possible at once, and close; harmless to repeat."""
+        self._channel.send(pack(Kind.BYE, self._sequence + 1, {}))
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _ask_array(self, body: Body, *, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+        described = array(dtype, shape)
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        frame = self._ask(body, max_json=len(dumps(described)), binary_bytes=size)
+        with self._guard():
+            if dumps(frame.body) != dumps(described):
+                raise FrameError("the array is not described as it was asked for")
+        return np.frombuffer(frame.binary, dtype=dtype).reshape(shape)
+
+    def _ask(self, body: Body, *, max_json: int, binary_bytes: int = 0) -> Frame:
+        if self._budget is None:
+            raise ValueError("load the agent before asking it")
+        self._sequence += 1
+        with self._budget.batch() as batch:
+            return self._exchange(
+                pack(Kind.REQUEST, self._sequence, body),
+                Expected(Kind.REPLY, self._sequence, max_json, binary_bytes),
+                deadline=batch.deadline,
+                late=batch.late,
+            )
+
+    def _exchange(
+        self, request: bytes, expected: Expected, *, deadline: float, late: str
+    ) -> Frame:
+        with self._guard(late):
+            frame = self._channel.exchange(request, expected, deadline=deadline)
+            if frame.kind is Kind.FAIL:
+                raise _failure(*read_fail(frame.body))
+            return frame
+
+    def _guard(self, late: str = "protocol") -> "_Guard":
+        return _Guard(self, late)
+
+
+class _Guard:
+    """Turns the channel's errors into verdicts, and closes the connection after any error."""
+
+    def __init__(self, agent: RemoteAgent, late: str):
+        self._agent = agent
+        self._late = late
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            return
+        self._agent.close()
+        if isinstance(error, TimeoutError):
+            raise SubmissionError(self._late) from error
+        if isinstance(error, EOFError):
+            raise SubmissionError("early_exit") from error
+        if isinstance(error, FrameError):
+            raise SubmissionError("protocol", message=f"not the protocol: {error}") from error
+
+
+def _failure(hint: str, detail: str | None) -> SubmissionError:
+    if hint == "prediction":
+        return SubmissionError("invalid_prediction", detail=detail)
+    return SubmissionError("crashed", detail=hint)
+
+
+def _read_hello(frame: Frame) -> dict[str, str]:
+    if frame.kind is not Kind.HELLO:
+        raise FrameError("FAIL where HELLO belongs")
+    values: Mapping[str, str] = dict(
+        zip(_HELLO, fields(frame.body, **dict.fromkeys(_HELLO, str)), strict=True)
+    )
+    for key, pattern in _HELLO.items():
+        if not pattern.fullmatch(values[key]):
+            raise FrameError(f"{key} is malformed")
+    return dict(values)
+
+
+def _uid_of(link: socket.socket) -> int:
+    _, uid, _ = _PEER.unpack(link.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+    return int(uid)

@@ -1,0 +1,60 @@
+"""The inside's end of the socket: frames one after the other, waiting as long as it takes."""
+
+import os
+import socket
+from pathlib import Path
+
+from harness.remote.channel import SOCKET_BUFFER
+from harness.remote.frames import HEADER, Body, Frame, FrameError, Kind, loads, pack, unpack
+
+MAX_BYTES = 1 << 30
+"""The largest JSON or array that is accepted from the evaluator."""
+
+
+class Link:
+    """A connected socket; not for more than one thread."""
+
+    def __init__(self, connected: socket.socket):
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER)
+        self._socket = connected
+
+    @classmethod
+    def connect(cls, path: Path) -> "Link":
+        """The link to the evaluator that listens at `path`."""
+        connecting = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        handle = os.open(path.parent, os.O_DIRECTORY | os.O_PATH)
+        try:  # through the handle, because an address holds at most 107 bytes
+            connecting.connect(f"/proc/self/fd/{handle}/{path.name}")
+        finally:
+            os.close(handle)
+        return cls(connecting)
+
+    def send(self, kind: Kind, sequence: int, body: Body, *, binary: memoryview | None = None) -> None:
+        """Send one whole frame; `binary` is a view of bytes."""
+        size = 0 if binary is None else len(binary)
+        self._socket.sendall(pack(kind, sequence, body, binary_bytes=size))
+        if binary is not None:
+            self._socket.sendall(binary)
+
+    def receive(self) -> Frame:
+        """The next frame; `EOFError` if the evaluator is gone."""
+        header = unpack(self._take(HEADER.size))
+        if max(header.json_bytes, header.binary_bytes) > MAX_BYTES:
+            raise FrameError(f"a frame of more than {MAX_BYTES} bytes")
+        body = loads(self._take(header.json_bytes))
+        binary = self._take(header.binary_bytes)
+        return Frame(header.kind, header.sequence, body, memoryview(binary))
+
+    def close(self) -> None:
+        """Close the socket; harmless to repeat."""
+        self._socket.close()
+
+    def _take(self, size: int) -> bytearray:
+        buffer = bytearray(size)
+        rest = memoryview(buffer)
+        while rest:
+            count = self._socket.recv_into(rest)
+            if count == 0:
+                raise EOFError("the evaluator closed the connection")
+            rest = rest[count:]
+        return buffer

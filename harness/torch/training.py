@@ -1,0 +1,113 @@
+"""The training loop: a fixed number of steps, one schedule, progress to look at.
+
+It knows no model: a recipe gives it parameters to move and a loss for each step.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from harness.dialogue import Context, Dialogue
+
+
+def prepare(*, seed: int, threads: int) -> None:
+    """Make what follows repeatable: the same seed, threads and machine give the same weights."""
+    torch.manual_seed(seed)
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(mode=True)
+
+
+def pairs(dialogues: Iterable[Dialogue]) -> list[tuple[Context, str]]:
+    """Every example as (what the agent sees, the reply that was given)."""
+    return [
+        (dialogue.context(number, context_id=f"{dialogue.id}/{number}"), example.replies[0])
+        for dialogue in dialogues
+        for number, example in enumerate(dialogue.examples)
+    ]
+
+
+def batches(count: int, *, size: int, seed: int) -> Iterator[list[int]]:
+    """Batches of example numbers without end, each epoch in an order of its own.
+
+    A set smaller than `size` is one batch.
+    """
+    rng = random.Random(seed)  # noqa: S311  an order, not a secret
+    size = min(size, count)
+    while True:
+        order = list(range(count))
+        rng.shuffle(order)
+        for start in range(0, count - size + 1, size):
+            yield order[start : start + size]
+
+
+def bucketed(
+    lengths: Sequence[int], *, size: int, seed: int, pool: int = 16
+) -> Iterator[list[int]]:
+    """Like `batches`, with examples of like length together: little padding, little waste."""
+    rng = random.Random(seed)  # noqa: S311  an order, not a secret
+    for numbers in batches(len(lengths), size=min(size * pool, len(lengths)), seed=seed):
+        numbers.sort(key=lambda number: lengths[number])
+        starts = list(range(0, len(numbers), size))
+        rng.shuffle(starts)
+        for start in starts:
+            yield numbers[start : start + size]
+
+
+def rate_at(step: int, *, steps: int, warmup: float = 0.05) -> float:
+    """The share of the full learning rate at a step: a linear rise, then a linear fall to 0."""
+    rise = max(1, round(steps * warmup))
+    return min((step + 1) / rise, (steps - step) / max(1, steps - rise))
+
+
+def fit(
+    model: nn.Module,
+    loss_of: Callable[[list[int]], Tensor],
+    order: Iterator[list[int]],
+    *,
+    steps: int,
+    rate: float,
+    name: str,
+    clip: float = 1.0,
+) -> float:
+    """Take `steps` steps of Adam on `loss_of(batch of example numbers)`; the mean of the last 50.
+
+    Gradients are clipped to norm `clip`; the rate follows `rate_at`.
+    """
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate, betas=(0.9, 0.98))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: rate_at(at, steps=steps))
+    model.train()
+    losses: list[float] = []
+    with _progress() as progress:
+        task = progress.add_task(name, total=steps, loss=float("nan"), speed=0.0)
+        seen = 0
+        for _, batch in zip(range(steps), order, strict=False):
+            optimizer.zero_grad(set_to_none=True)
+            loss = loss_of(batch)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
+            optimizer.step()
+            schedule.step()
+            losses = [*losses[-49:], loss.item()]
+            seen += len(batch)
+            elapsed = progress.tasks[0].elapsed or 1e-9
+            progress.update(
+                task, advance=1, loss=sum(losses) / len(losses), speed=seen / elapsed
+            )
+    model.eval()
+    return sum(losses) / max(1, len(losses))
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,}/{task.total:,} steps"),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+        TextColumn("{task.fields[speed]:,.0f} examples/s"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )

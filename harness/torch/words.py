@@ -1,0 +1,78 @@
+"""Words as numbers: a model's own vocabulary, and rows of ids as tensors.
+
+A model's vocabulary is learned from its training set and is not the competition's dictionary;
+`harness.text.Vocabulary` is that.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from harness.text import SPECIALS, split_words
+
+PAD, START, END, UNKNOWN = 0, 1, 2, 3
+"""The ids of `SPECIALS`."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words a model knows; a word's id is its place. The first four are `harness.text.SPECIALS`."""
+
+    words: tuple[str, ...]
+    index: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", {word: i for i, word in enumerate(self.words)})
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    @classmethod
+    def build(
+        cls, texts: Iterable[str], *, minimum: int = 1, extra: Sequence[str] = ()
+    ) -> "Words":
+        """The words seen at least `minimum` times, the most frequent first, after the specials.
+
+        `extra` are further marks of the model's own, placed after the specials.
+        """
+        counts = Counter(chain.from_iterable(map(split_words, texts)))
+        known = [word for word, count in counts.items() if count >= minimum]
+        reserved = (*SPECIALS, *extra)
+        known = sorted(set(known).difference(reserved), key=lambda word: (-counts[word], word))
+        return cls((*reserved, *known))
+
+    def ids(self, text: str) -> list[int]:
+        """The ids of a text's words, `UNKNOWN` for those the model does not know."""
+        return self.numbers(split_words(text))
+
+    def numbers(self, words: Iterable[str]) -> list[int]:
+        """The ids of words that are already split."""
+        return [self.index.get(word, UNKNOWN) for word in words]
+
+
+def bags(table: Tensor, rows: Sequence[Sequence[int]]) -> Tensor:
+    """The mean vector of each row's words, `[rows, dimension]`; an empty row is zero.
+
+    `table` holds a vector per word, `[words, dimension]`.
+    """
+    ids = torch.tensor(list(chain.from_iterable(rows)), dtype=torch.long)
+    starts = torch.tensor([0, *map(len, rows)], dtype=torch.long).cumsum(0)[:-1]
+    return F.embedding_bag(ids, table, starts, mode="mean")
+
+
+def duplicates(rows: Sequence[Sequence[int]]) -> Tensor:
+    """True where another row holds the same ids, bool `[rows, rows]`, false on the diagonal."""
+    numbers: dict[tuple[int, ...], int] = {}
+    number = torch.tensor([numbers.setdefault(tuple(row), len(numbers)) for row in rows])
+    return (number[:, None] == number) & ~torch.eye(len(rows), dtype=torch.bool)
+
+
+def padded(rows: Sequence[Sequence[int]], *, minimum: int = 1) -> Tensor:
+    """Rows of ids as one int64 tensor `[rows, longest]`, `PAD` on the right."""
+    width = max([minimum, *map(len, rows)])
+    return torch.tensor([[*row, *([PAD] * (width - len(row)))] for row in rows], dtype=torch.long)

@@ -1,0 +1,121 @@
+"""`rostrum status`: shows a submission, once or until it has ended."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from leaderboard import shown as text
+from leaderboard.client import shown
+from leaderboard.client.site import Document, Site, SiteError, Unreachable
+from leaderboard.client.submit import optional_token
+
+POLL_SECONDS = 2.0
+
+PATIENCE_SECONDS = 120.0
+"""How long `--watch` bears a site that does not answer."""
+
+BAD_ENDS = frozenset({"failed", "cancelled"})
+
+
+@click.command("status")
+@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@click.option("--site", required=True, metavar="URL", help="Address of the site's front page.")
+@click.option("--watch", is_flag=True, help="Follow it until it has ended.")
+@click.option("--log", is_flag=True, help="Print the preflight log too (needs the team's token).")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File that holds the team's token; default: the variable ROSTRUM_TOKEN.",
+)
+@click.option("--timeout", type=float, default=86400.0, show_default=True, help="Seconds to watch.")
+@click.option("--json", "as_json", is_flag=True, help="Print the site's document.")
+def status(
+    number: int,
+    *,
+    site: str,
+    watch: bool,
+    log: bool,
+    token_file: Path | None,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Show submission ID. Exit code 1 if it failed or was cancelled."""
+    with Site(site, token=optional_token(token_file)) as door:
+        show = _silent if as_json else _Printer()
+        document = door.submission(number)
+        show(document)
+        if watch:
+            document = _follow(door, number, document=document, show=show, seconds=timeout)
+        if as_json:
+            click.echo(json.dumps(document, indent=2))
+        else:
+            for line in shown.outcome(document):
+                click.echo(line)
+        if log:
+            _print_log(door.log(number), as_json=as_json)
+    if document.get("state") in BAD_ENDS:
+        sys.exit(1)
+
+
+class _Printer:
+    """Prints the heading when the state has changed, and each event once."""
+
+    def __init__(self) -> None:
+        self.printed = 0
+        self.head = False
+
+    def __call__(self, document: Document) -> None:
+        if not self.head:
+            click.echo(shown.heading(document))
+            self.head = True
+        lines = shown.events(document)
+        for line in lines[self.printed :]:
+            click.echo(line)
+        self.printed = len(lines)
+
+
+def _silent(document: Document) -> None:
+    """Print nothing: with --json the last document is the only output."""
+
+
+def _follow(
+    door: Site,
+    number: int,
+    *,
+    document: Document,
+    show: Callable[[Document], None],
+    seconds: float,
+) -> Document:
+    """Ask until the submission has ended; bears short silences of the site."""
+    deadline = time.monotonic() + seconds
+    heard = time.monotonic()
+    while not document.get("final"):
+        if time.monotonic() > deadline:
+            raise SiteError(
+                f"submission {number} has not ended after {seconds:.0f} s",
+                code="watch_timeout",
+                hint=f"Look again: rostrum status {number} --site {door.url} --watch",
+            )
+        time.sleep(POLL_SECONDS)
+        try:
+            document = door.submission(number)
+        except Unreachable:
+            if time.monotonic() - heard > PATIENCE_SECONDS:
+                raise
+            continue
+        heard = time.monotonic()
+        show(document)
+    return document
+
+
+def _print_log(document: Document, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+        return
+    for part in document.get("logs") or []:
+        click.echo(f"--- preflight log, {text.one_line(str(part.get('track')))}")
+        click.echo(text.lines(str(part.get("text"))))

@@ -1,0 +1,1 @@
+"""The leaderboard's tables, the engine that reaches them, and their migrations."""

@@ -1,0 +1,87 @@
+"""How an attempt ends without a score, or goes back to try again: faults, losses, cancellation.
+
+Ours lead back to the waiting state, a bounded number of times; then the attempt fails and its
+place in the quota is given back, in the same transaction.
+"""
+
+from sqlalchemy.orm import Session
+
+from harness.errors import Fault, OperatorError, SubmissionError
+from leaderboard import quota
+from leaderboard.db.models import Attempt
+from leaderboard.states import MAX_LOSSES, MAX_RETRIES, STAGES, State
+from leaderboard.transitions import move
+
+LOST_CODE = "worker_lost"
+
+
+def end_by(session: Session, attempt: Attempt, error: SubmissionError | OperatorError) -> None:
+    """End or retry a leased attempt because of `error`, whose fault decides which."""
+    retry_to = STAGES[attempt.state].retry_to
+    if (
+        error.fault is Fault.PLATFORM
+        and retry_to is not None
+        and attempt.retries < MAX_RETRIES
+        and not attempt.stop
+    ):
+        tried = attempt.retries + 1
+        _back(session, attempt, retry_to, code=error.code, retries=tried, losses=attempt.losses)
+    else:
+        _fail(session, attempt, error)
+
+
+def lose(session: Session, attempt: Attempt) -> None:
+    """Take a leased attempt from a silent worker: back to wait, or failed at the last loss."""
+    losses = attempt.losses + 1
+    retry_to = STAGES[attempt.state].retry_to
+    assert retry_to is not None, f"{attempt.state} is leased and leads nowhere back"
+    if losses < MAX_LOSSES:
+        _back(session, attempt, retry_to, code=LOST_CODE, retries=attempt.retries, losses=losses)
+    else:
+        _fail(session, attempt, OperatorError(LOST_CODE), losses=losses)
+
+
+def cancel(session: Session, attempt: Attempt, *, reason: str) -> None:
+    """End an attempt because somebody asked for it; what was charged stays charged."""
+    move(session, attempt, State.CANCELLED, note=reason, worker=None, heartbeat_at=None)
+    quota.settle(session, attempt, ours=False, reason=f"cancelled: {reason}")
+
+
+def _back(
+    session: Session, attempt: Attempt, target: State, *, code: str, retries: int, losses: int
+) -> None:
+    note = f"{attempt.state.value} again: retry {retries} of {MAX_RETRIES}, lost {losses}"
+    move(
+        session,
+        attempt,
+        target,
+        code=code,
+        note=note,
+        fence=attempt.fence + 1,
+        retries=retries,
+        losses=losses,
+        worker=None,
+        heartbeat_at=None,
+    )
+
+
+def _fail(
+    session: Session,
+    attempt: Attempt,
+    error: SubmissionError | OperatorError,
+    *,
+    losses: int | None = None,
+) -> None:
+    move(
+        session,
+        attempt,
+        State.FAILED,
+        code=error.code,
+        note=f"detail: {error.detail}" if error.detail else "",
+        worker=None,
+        heartbeat_at=None,
+        losses=attempt.losses if losses is None else losses,
+        verdict_code=error.code,
+        verdict_detail=error.detail,
+    )
+    quota.settle(session, attempt, ours=error.fault is Fault.PLATFORM, reason=error.code)

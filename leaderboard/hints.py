@@ -1,0 +1,74 @@
+"""Telling the workers that an attempt waits: a Celery message, which is only ever a hint.
+
+The database is the truth. A hint that is lost, doubled or late changes nothing: the sweep sends
+hints for whatever still waits. So sending may fail, is bounded in time, and is only logged.
+"""
+
+import logging
+from functools import cache
+from threading import Thread
+
+from celery import Celery
+
+from leaderboard import settings
+from leaderboard.states import Queue
+
+TASKS: dict[Queue, str] = {
+    Queue.PREFLIGHT: "rostrum.preflight",
+    Queue.EVALUATE: "rostrum.evaluate",
+}
+"""The task that serves each queue, by name: the site never imports the worker."""
+
+SECONDS = 5.0
+"""How long the sender waits for the broker before it goes on."""
+
+_log = logging.getLogger(__name__)
+
+
+def send(queue: Queue, attempt_id: int) -> bool:
+    """Hint that `attempt_id` waits in `queue`; whether the broker took it within `SECONDS`."""
+    taken: list[bool] = []
+    sender = Thread(
+        target=_publish, args=(queue, attempt_id, taken), name="rostrum-hint", daemon=True
+    )
+    sender.start()
+    sender.join(SECONDS)
+    if not taken:
+        _log.warning("hint not sent: queue=%s attempt=%d", queue.value, attempt_id)
+    return bool(taken)
+
+
+def _publish(queue: Queue, attempt_id: int, taken: list[bool]) -> None:
+    """Send one message on a connection of its own; every failure is logged, none is raised."""
+    try:
+        app = client(settings.broker_url())
+        with app.connection_for_write() as connection:
+            app.send_task(
+                TASKS[queue],
+                args=[attempt_id],
+                queue=queue.value,
+                connection=connection,
+                ignore_result=True,
+                retry=False,
+            )
+        taken.append(True)
+    except Exception:  # a hint may fail in any way a broker can; acceptance must not
+        _log.exception("the broker refused a hint: queue=%s attempt=%d", queue.value, attempt_id)
+
+
+@cache
+def client(broker: str) -> Celery:
+    """A Celery client of this broker that knows no task and gives up soon."""
+    app = Celery("rostrum-site", broker=broker, set_as_current=False)
+    app.conf.update(
+        broker_connection_timeout=SECONDS / 2,
+        broker_connection_retry=False,
+        broker_connection_retry_on_startup=False,
+        task_ignore_result=True,
+    )
+    if broker.startswith("redis"):
+        app.conf.broker_transport_options = {
+            "socket_connect_timeout": SECONDS / 2,
+            "socket_timeout": SECONDS / 2,
+        }
+    return app

@@ -1,0 +1,346 @@
+"""The only writer of attempts, and the worker's door to the database.
+
+A worker *leases* a waiting attempt and gets a `Work` with a *fence*; every later call carries it
+and is refused with `Lost` once another lease has begun. Each change is one transaction: a
+compare-and-swap on state and fence, one event, and the quota entry that belongs to it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict, Unpack
+
+from sqlalchemy import CursorResult, delete, select, update
+from sqlalchemy.orm import Session
+
+from harness.agent import TRACKS, Track
+from harness.errors import OperatorError, SubmissionError, UsageError
+from harness.report import Report
+from leaderboard import endings, quota
+from leaderboard.db.engine import Database, now, open_database
+from leaderboard.db.models import Attempt, Event, PreflightLog, Role, Submission, Team, TrackReport
+from leaderboard.intake import Accepted, accept
+from leaderboard.states import STAGES, State
+from leaderboard.sweep import Hint, Swept, sweep, waiting
+from leaderboard.transitions import Changes, Lost, log, move
+
+__all__ = [
+    "Accepted",
+    "Beat",
+    "Database",
+    "Facts",
+    "Hint",
+    "Lost",
+    "Moment",
+    "Swept",
+    "Work",
+    "accept",
+    "advance",
+    "cancel",
+    "fail",
+    "heartbeat",
+    "keep_log",
+    "lease",
+    "open_database",
+    "score",
+    "stopped",
+    "sweep",
+    "timeline",
+    "unknown_attempt",
+    "waiting",
+]
+
+LOG_BYTES = 256 << 10
+"""The most of one preflight log that is kept: its end."""
+
+ENTRY_LENGTH = 80
+
+_LEASES = {State.RECEIVED: State.FETCHING, State.QUEUED: State.RUNNING}
+_FORWARD = {
+    State.FETCHING: State.BUILDING,
+    State.BUILDING: State.PREFLIGHT,
+    State.PREFLIGHT: State.QUEUED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One lease of one attempt: what a worker needs to know, as of its last call.
+
+    `commit` is None until the attempt was fetched once; after that it must be fetched exactly.
+    `split` is the role of the data set to score on.
+    """
+
+    attempt_id: int
+    fence: int
+    state: State
+    competition_id: str
+    team: str
+    repo_url: str
+    ref: str
+    commit: str | None
+    losses: int
+    retries: int
+    tracks: tuple[Track, ...]
+    environment: str | None
+    image: str | None
+    split: str = Role.TEST.value
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The answer to a heartbeat: whether the lease still holds, whether to stop."""
+
+    held: bool
+    stop: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of a timeline; `source` is None where the state did not move."""
+
+    at: datetime
+    source: State | None
+    target: State
+    worker: str | None
+    code: str | None
+    note: str
+
+
+class Facts(TypedDict, total=False):
+    """What a worker has learnt on its way; digests and names, nothing from the submission."""
+
+    commit: str
+    entry: str
+    tracks: tuple[Track, ...]
+    environment: str | None
+    image: str | None
+    sandbox: str
+    can_chat: bool | None
+
+
+def lease(db: Database, attempt_id: int, *, worker: str) -> Work | None:
+    """Take a waiting attempt: received -> fetching, or queued -> running, which charges it.
+
+    None if it does not wait (any more): another delivery of the hint was faster.
+    """
+    with db.write() as session:
+        attempt = _locked(session, attempt_id)
+        if attempt is None or attempt.state not in _LEASES:
+            return None
+        target = _LEASES[attempt.state]
+        if target is State.RUNNING:
+            quota.charge(session, attempt)
+        move(
+            session,
+            attempt,
+            target,
+            worker=worker[:200],
+            fence=attempt.fence + 1,
+            heartbeat_at=now(session),
+        )
+        return _work(session, attempt)
+
+
+def heartbeat(db: Database, work: Work) -> Beat:
+    """Say that the worker is alive; `held` is false once the lease has ended."""
+    with db.write() as session:
+        beaten = session.execute(
+            update(Attempt)
+            .where(
+                Attempt.id == work.attempt_id,
+                Attempt.fence == work.fence,
+                Attempt.state.in_([state for state, stage in STAGES.items() if stage.leased]),
+            )
+            .values(heartbeat_at=now(session))
+        )
+        assert isinstance(beaten, CursorResult)
+        stop = session.scalar(select(Attempt.stop).where(Attempt.id == work.attempt_id))
+        return Beat(held=beaten.rowcount == 1, stop=bool(stop))
+
+
+def advance(db: Database, work: Work, target: State, **facts: Unpack[Facts]) -> Work:
+    """Go one step forward (`building`, `preflight`, `queued`) with what was learnt.
+
+    `queued` ends the lease. `Lost` if the lease has ended; `ValueError` for any other step.
+    """
+    if _FORWARD.get(work.state) is not target:
+        raise ValueError(f"a worker cannot advance from {work.state} to {target}")
+    with db.write() as session:
+        attempt = _leased(session, work)
+        submission = session.get_one(Submission, attempt.submission_id)
+        submission.commit = facts.get("commit", submission.commit)
+        if "entry" in facts:
+            submission.entry = facts["entry"].strip()[:ENTRY_LENGTH] or None
+        move(session, attempt, target, **_changes(session, target, facts))
+        return _work(session, attempt)
+
+
+def keep_log(db: Database, work: Work, *, track: Track, text: str) -> None:
+    """Keep the end of what a submission printed in its preflight; a retry replaces it.
+
+    `ValueError` outside of a preflight: no text of a hidden run is ever stored.
+    """
+    if work.state is not State.PREFLIGHT:
+        raise ValueError(f"logs are kept of a preflight only, not of {work.state}")
+    tail = text.encode("utf-8", "replace")[-LOG_BYTES:].decode("utf-8", "ignore")
+    with db.write() as session:
+        attempt = _leased(session, work)
+        session.execute(
+            delete(PreflightLog).where(
+                PreflightLog.attempt_id == attempt.id, PreflightLog.track == track
+            )
+        )
+        session.add(
+            PreflightLog(
+                attempt_id=attempt.id,
+                track=track,
+                at=now(session),
+                text=tail.replace("\x00", "\N{REPLACEMENT CHARACTER}"),
+            )
+        )
+
+
+def score(db: Database, work: Work, reports: Mapping[Track, Report]) -> None:
+    """End a running attempt with the reports of all its tracks, or with none of them.
+
+    `ValueError` unless there is exactly one report for each track entered.
+    """
+    if set(reports) != set(work.tracks) or any(reports[t].track != t for t in reports):
+        raise ValueError(f"reports of {sorted(reports)} for the tracks {sorted(work.tracks)}")
+    with db.write() as session:
+        attempt = _leased(session, work)
+        session.add_all(_row(attempt, report) for report in reports.values())
+        move(session, attempt, State.SCORED, worker=None, heartbeat_at=None)
+
+
+def fail(db: Database, work: Work, error: SubmissionError | OperatorError) -> State:
+    """End the lease by an error; returns the state that follows.
+
+    The submission's fault fails the attempt. Ours sends it back to wait, at most `MAX_RETRIES`
+    times, then fails it and gives the place back. The first reason wins: once the lease has
+    ended, a later error (of the clean-up) is only noted. `Lost` if another lease has begun.
+    """
+    with db.write() as session:
+        attempt = _fenced(session, work)
+        if STAGES[attempt.state].leased:
+            endings.end_by(session, attempt, error)
+        else:
+            log(session, attempt, source=None, code=error.code, note="afterwards")
+        return attempt.state
+
+
+def stopped(db: Database, work: Work) -> None:
+    """End the lease because `Beat.stop` asked for it, the sandbox being gone: cancelled."""
+    with db.write() as session:
+        endings.cancel(session, _leased(session, work), reason="stopped by the worker")
+
+
+def cancel(db: Database, attempt_id: int, *, reason: str) -> State:
+    """Cancel a waiting attempt at once, or ask the worker of a leased one to stop.
+
+    Returns the state that holds now. A final attempt is a `UsageError` (`attempt_final`).
+    """
+    with db.write() as session:
+        attempt = _locked(session, attempt_id)
+        if attempt is None:
+            raise unknown_attempt(attempt_id)
+        stage = STAGES[attempt.state]
+        if stage.final:
+            raise UsageError(
+                f"attempt {attempt_id} is already {attempt.state.value}", code="attempt_final"
+            )
+        if stage.leased:
+            attempt.stop = True
+            log(session, attempt, source=None, note=f"stop asked for: {reason}")
+        else:
+            endings.cancel(session, attempt, reason=reason)
+        return attempt.state
+
+
+def timeline(db: Database, attempt_id: int) -> list[Moment]:
+    """What happened to an attempt, in order."""
+    with db.read() as session:
+        events = session.scalars(
+            select(Event).where(Event.attempt_id == attempt_id).order_by(Event.id)
+        )
+        return [Moment(e.at, e.source, e.target, e.worker, e.code, e.note) for e in events.all()]
+
+
+def unknown_attempt(attempt_id: int) -> UsageError:
+    """The error of an attempt that does not exist."""
+    return UsageError(f"there is no attempt {attempt_id}", code="unknown_attempt")
+
+
+def _locked(session: Session, attempt_id: int) -> Attempt | None:
+    return session.scalar(select(Attempt).where(Attempt.id == attempt_id).with_for_update())
+
+
+def _fenced(session: Session, work: Work) -> Attempt:
+    attempt = _locked(session, work.attempt_id)
+    if attempt is None or attempt.fence != work.fence:
+        raise Lost(f"the lease {work.fence} of attempt {work.attempt_id} has ended")
+    return attempt
+
+
+def _leased(session: Session, work: Work) -> Attempt:
+    attempt = _fenced(session, work)
+    if attempt.state is not work.state or not STAGES[attempt.state].leased:
+        raise Lost(f"attempt {work.attempt_id} is {attempt.state}, no longer {work.state}")
+    return attempt
+
+
+def _changes(session: Session, target: State, facts: Facts) -> Changes:
+    """The columns of the attempt that a step to `target` with these facts sets."""
+    changes: Changes = {"heartbeat_at": now(session)}
+    if target is State.QUEUED:
+        changes = {"heartbeat_at": None, "worker": None}
+    if "tracks" in facts:
+        changes["tracks"] = list(facts["tracks"])
+    if "environment" in facts:
+        changes["environment"] = facts["environment"]
+    if "image" in facts:
+        changes["image"] = facts["image"]
+    if "sandbox" in facts:
+        changes["sandbox"] = facts["sandbox"]
+    if "can_chat" in facts:
+        changes["can_chat"] = facts["can_chat"]
+    return changes
+
+
+def _work(session: Session, attempt: Attempt) -> Work:
+    submission = session.get_one(Submission, attempt.submission_id)
+    team = session.get_one(Team, attempt.team_id)
+    entered = set(attempt.tracks or ())
+    return Work(
+        attempt_id=attempt.id,
+        fence=attempt.fence,
+        state=attempt.state,
+        competition_id=team.competition_id,
+        team=team.name,
+        repo_url=team.repo_url,
+        ref=submission.ref,
+        commit=submission.commit,
+        losses=attempt.losses,
+        retries=attempt.retries,
+        tracks=tuple(track for track in TRACKS if track in entered),
+        environment=attempt.environment,
+        image=attempt.image,
+        split=attempt.split.value,
+    )
+
+
+def _row(attempt: Attempt, report: Report) -> TrackReport:
+    return TrackReport(
+        attempt_id=attempt.id,
+        track=report.track,
+        value=report.score.value,
+        low=report.score.low,
+        high=report.score.high,
+        n=report.score.n,
+        signature=report.signature,
+        sandbox=report.sandbox,
+        tokens=report.tokens,
+        vocabulary=report.vocabulary,
+        document=report.dumps(),
+    )

@@ -1,0 +1,53 @@
+"""The application: database in, WSGI application out."""
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from flask import Flask, url_for
+from jinja2 import StrictUndefined
+
+from harness import __version__
+from leaderboard.api import api
+from leaderboard.db.engine import Database
+from leaderboard.shown import one_line
+from leaderboard.web import formats, headers, problems
+from leaderboard.web.context import EXTENSION
+from leaderboard.web.pages import pages
+
+MAX_BODY = 4 << 10
+"""Bytes of a request's body that are read; the only body there is holds a commit id."""
+
+STATIC = Path(__file__).parent / "static"
+
+
+def create_app(db: Database) -> Flask:
+    """The site over an open database. Opens nothing else and starts no thread."""
+    app = Flask("leaderboard.web", static_folder=str(STATIC), template_folder="templates")
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 31_536_000  # the address holds the content's hash
+    app.extensions[EXTENSION] = db
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.filters.update(
+        shown=lambda text, limit=200: one_line(str(text), limit=limit),
+        iso=formats.iso,
+        utc=formats.utc,
+        count=formats.count,
+    )
+    app.jinja_env.globals.update(asset=_asset, version=__version__)
+    app.register_blueprint(pages)
+    app.register_blueprint(api)
+    headers.install(app)
+    problems.install(app)
+    return app
+
+
+def _asset(name: str) -> str:
+    """The address of a static file, different whenever its content is."""
+    return url_for("static", filename=name, v=_digest(name))
+
+
+@cache
+def _digest(name: str) -> str:
+    return hashlib.sha256((STATIC / name).read_bytes()).hexdigest()[:12]
