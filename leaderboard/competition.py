@@ -10,7 +10,7 @@ import re
 import secrets
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import pairwise
 from types import MappingProxyType
@@ -153,13 +153,17 @@ def parse(text: str) -> Competition:
     )
 
 
-def load(db: Database, text: str, *, seed: int | None = None) -> Competition:
+def load(
+    db: Database, text: str, *, chosen_id: str | None = None, seed: int | None = None
+) -> Competition:
     """Store a competition, or change the text of one that is there; returns it.
 
-    With a `seed` it is a demo: the HMAC key of example ids follows from the seed, and the site
+    `chosen_id` takes the place of the id in the text. With a `seed` it is a demo: the HMAC key of example ids follows from the seed, and the site
     says so. Otherwise the key is random. The key of a stored competition never changes.
     """
     competition = parse(text)
+    if chosen_id is not None:
+        competition = replace(competition, id=_identifier(chosen_id))
     demo = seed is not None
     key = _demo_key(seed) if seed is not None else secrets.token_bytes(32)
     with db.write() as session:
@@ -181,7 +185,12 @@ def load(db: Database, text: str, *, seed: int | None = None) -> Competition:
 
 def get(db: Database, competition_id: str) -> Competition:
     """The competition of this id; `UsageError` names the known ones."""
-    return parse(_row(db, competition_id).toml)
+    return of_row(_row(db, competition_id))
+
+
+def of_row(row: Row) -> Competition:
+    """The competition of a row already read; its id is the row's."""
+    return replace(parse(row.toml), id=row.id)
 
 
 def secret(db: Database, competition_id: str) -> bytes:

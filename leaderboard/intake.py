@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from harness.errors import UsageError
 from leaderboard import quota
-from leaderboard.competition import Competition, Phase, parse
+from leaderboard.competition import Competition, Phase, of_row
 from leaderboard.db.engine import Database, now
 from leaderboard.db.models import Attempt, Submission, Team
 from leaderboard.db.models import Competition as CompetitionRow
@@ -79,7 +79,7 @@ def _locked_team(session: Session, team_id: int) -> Team:
 
 def _competition(session: Session, team: Team) -> Competition:
     row = session.get_one(CompetitionRow, team.competition_id)
-    return parse(row.toml)
+    return of_row(row)
 
 
 def _open_phase(session: Session, competition: Competition) -> Phase:

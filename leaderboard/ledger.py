@@ -17,8 +17,10 @@ from harness.agent import TRACKS, Track
 from harness.errors import OperatorError, SubmissionError, UsageError
 from harness.report import Report
 from leaderboard import endings, quota
+from leaderboard.competition import of_row
 from leaderboard.db.engine import Database, now, open_database
 from leaderboard.db.models import Attempt, Event, PreflightLog, Role, Submission, Team, TrackReport
+from leaderboard.db.models import Competition as CompetitionRow
 from leaderboard.intake import Accepted, accept
 from leaderboard.states import STAGES, State
 from leaderboard.sweep import Hint, Swept, sweep, waiting
@@ -38,6 +40,7 @@ __all__ = [
     "advance",
     "cancel",
     "fail",
+    "grant",
     "heartbeat",
     "keep_log",
     "lease",
@@ -256,6 +259,20 @@ def cancel(db: Database, attempt_id: int, *, reason: str) -> State:
         else:
             endings.cancel(session, attempt, reason=reason)
         return attempt.state
+
+
+def grant(db: Database, *, team_id: int, reason: str) -> quota.Usage:
+    """Allow a team one more scored run this month; returns what it has used since.
+
+    `UsageError` (`unknown_team`) if there is no such team.
+    """
+    with db.write() as session:
+        team = session.get(Team, team_id)
+        if team is None:
+            raise UsageError(f"there is no team {team_id}", code="unknown_team")
+        quota.grant(session, team.id, reason=reason)
+        row = session.get_one(CompetitionRow, team.competition_id)
+        return quota.usage(session, team.id, of_row(row).allowance)
 
 
 def timeline(db: Database, attempt_id: int) -> list[Moment]:

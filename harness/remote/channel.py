@@ -9,6 +9,7 @@ import selectors
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -95,6 +96,12 @@ class Channel:
             self._link.send(data)
         except OSError:
             return
+
+    def interrupt(self) -> None:
+        """Have a wait of another thread end at once, by `EOFError`; the one call that is safe
+        from there."""
+        with suppress(OSError):
+            self._link.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the socket; harmless to repeat."""

@@ -10,7 +10,8 @@ import re
 import socket
 import struct
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -186,7 +187,7 @@ class RemoteAgent:
             deadline=time.monotonic() + load_seconds,
             late="load_timeout",
         )
-        with self._guard():
+        with self._verdicts():
             fields(frame.body)
         self._vocabulary = vocabulary
         self._budget = Budget(batch=batch_seconds, bank=bank_seconds, total=total_seconds)
@@ -196,7 +197,7 @@ class RemoteAgent:
         body = {"verb": VERBS["f1"], "contexts": self._contexts.write(contexts)}
         room = 64 + len(contexts) * (_ESCAPED * MAX_REPLY_BYTES + 8)
         frame = self._ask(body, max_json=room)
-        with self._guard():
+        with self._verdicts():
             (replies,) = fields(frame.body, replies=list)
             return texts(replies)
 
@@ -229,6 +230,10 @@ class RemoteAgent:
         }
         return self._ask_array(body, dtype="<f4", shape=(len(contexts), len(vocabulary)))
 
+    def interrupt(self) -> None:
+        """End the conversation from another thread: the verb that waits fails as `early_exit`."""
+        self._channel.interrupt()
+
     def close(self) -> None:
         """Say BYE if that is possible at once, and close; harmless to repeat."""
         self._channel.send(pack(Kind.BYE, self._sequence + 1, {}))
@@ -249,7 +254,7 @@ class RemoteAgent:
         described = array(dtype, shape)
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         frame = self._ask(body, max_json=len(dumps(described)), binary_bytes=size)
-        with self._guard():
+        with self._verdicts():
             if dumps(frame.body) != dumps(described):
                 raise FrameError("the array is not described as it was asked for")
         return np.frombuffer(frame.binary, dtype=dtype).reshape(shape)
@@ -266,44 +271,30 @@ class RemoteAgent:
                 late=batch.late,
             )
 
-    def _exchange(
-        self, request: bytes, expected: Expected, *, deadline: float, late: str
-    ) -> Frame:
-        with self._guard(late):
+    def _exchange(self, request: bytes, expected: Expected, *, deadline: float, late: str) -> Frame:
+        with self._verdicts(late):
             frame = self._channel.exchange(request, expected, deadline=deadline)
             if frame.kind is Kind.FAIL:
                 raise _failure(*read_fail(frame.body))
             return frame
 
-    def _guard(self, late: str = "protocol") -> "_Guard":
-        return _Guard(self, late)
-
-
-class _Guard:
-    """Turns the channel's errors into verdicts, and closes the connection after any error."""
-
-    def __init__(self, agent: RemoteAgent, late: str):
-        self._agent = agent
-        self._late = late
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            return
-        self._agent.close()
-        if isinstance(error, TimeoutError):
-            raise SubmissionError(self._late) from error
-        if isinstance(error, EOFError):
+    @contextmanager
+    def _verdicts(self, late: str = "protocol") -> Iterator[None]:
+        """Turn the channel's errors into verdicts, and close the connection after any error."""
+        try:
+            yield
+        except TimeoutError as error:
+            self.close()
+            raise SubmissionError(late) from error
+        except EOFError as error:
+            self.close()
             raise SubmissionError("early_exit") from error
-        if isinstance(error, FrameError):
+        except FrameError as error:
+            self.close()
             raise SubmissionError("protocol", message=f"not the protocol: {error}") from error
+        except BaseException:
+            self.close()
+            raise
 
 
 def _failure(hint: str, detail: str | None) -> SubmissionError:

@@ -31,8 +31,8 @@ _NUMBER, _ARCH, _FIRST_ARGUMENT = 0, 4, 16  # places in struct seccomp_data, lit
 _X32 = 0x40000000
 _AF_UNIX = 1
 
-_NEW_NAMESPACES = 0x7E020000 | 0x00000080
-"""CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET | CLONE_NEWTIME is clone3's."""
+_NEW_NAMESPACES = 0x7E020000
+"""CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET; NEWTIME is clone3's alone."""
 
 # Since 5.1 all architectures number new calls alike.
 _COMMON = {
@@ -148,7 +148,8 @@ def install() -> None:
     code = program(machine)
     libc = ctypes.CDLL(None, use_errno=True)
     _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1, None)
-    _prctl(libc, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(_Program(len(code) // 8, code)))
+    filled = ctypes.byref(_Program(len(code) // 8, code))
+    _prctl(libc, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, filled)
 
 
 def _prctl(libc: ctypes.CDLL, option: int, value: int, pointer: object) -> None:

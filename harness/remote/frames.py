@@ -1,6 +1,6 @@
 """The frames of the protocol: a fixed header, strict JSON, raw little-endian arrays.
 
-    magic "RSTR" | version u8 | kind u8 | zero u16 | sequence u32 | JSON bytes u32 | binary bytes u64
+    "RSTR" | version u8 | kind u8 | zero u16 | sequence u32 | JSON bytes u32 | binary bytes u64
 
 Everything that arrives is judged on its header before anything is allocated, then parsed once, to
 exact keys and types. Nothing here reads or writes a socket. Anything unlike the specification

@@ -29,7 +29,9 @@ class Link:
             os.close(handle)
         return cls(connecting)
 
-    def send(self, kind: Kind, sequence: int, body: Body, *, binary: memoryview | None = None) -> None:
+    def send(
+        self, kind: Kind, sequence: int, body: Body, *, binary: memoryview | None = None
+    ) -> None:
         """Send one whole frame; `binary` is a view of bytes."""
         size = 0 if binary is None else len(binary)
         self._socket.sendall(pack(kind, sequence, body, binary_bytes=size))

@@ -75,9 +75,7 @@ class ContextReader:
 
 def read_load(body: Body) -> Load:
     """The body of LOAD, parsed."""
-    track, vocabulary, limits = fields(
-        body, track=str, vocabulary=(dict, type(None)), limits=dict
-    )
+    track, vocabulary, limits = fields(body, track=str, vocabulary=(dict, type(None)), limits=dict)
     if track not in TRACKS:
         raise FrameError("the track is unknown")
     fields(limits, load=float, batch=float, bank=float, total=float)

@@ -1,9 +1,10 @@
 """The command inside a sandbox: `python -P -m harness.remote.serve /code/eval_f1.py`.
 
 Before a byte of the submission is read it moves the descriptors (0 is /dev/null, 1 is 2),
-connects, puts on the filter and says HELLO. On LOAD it runs the track file as `__main__`, where
-`eval_f1` and its siblings find the open session. Settings: `ROSTRUM_SOCKET` (default
-/run/rostrum/agent.sock) and `ROSTRUM_ENVIRONMENT` (installed requirements, default /opt/env).
+connects, puts on the filter and says HELLO: so a HELLO tells that the filter is on. On LOAD it
+runs the track file as `__main__`, where `eval_f1` and its siblings find the open session.
+Settings: `ROSTRUM_SOCKET` (default /run/rostrum/agent.sock) and `ROSTRUM_ENVIRONMENT` (the
+installed requirements, default /opt/env).
 """
 
 import hashlib
@@ -14,27 +15,25 @@ from pathlib import Path
 
 import harness
 from harness.remote.filter import install
+from harness.remote.frames import FrameError, Kind
+from harness.remote.link import Link
+from harness.remote.messages import hello, read_load
+from harness.remote.session import Session, open_session
+from harness.text import Vocabulary
 
 SOCKET = "/run/rostrum/agent.sock"
 ENVIRONMENT = "/opt/env"
 
 
 def main() -> None:
-    """Serve one track file to one evaluator."""
-    (file,) = map(Path, sys.argv[1:])
+    """Serve one track file to one evaluator; status 0 after BYE, 1 after a failure."""
+    file = Path(sys.argv[1])
     _move_descriptors()
-    # Not at the top: these must come after the descriptors.
-    from harness.remote.frames import Kind
-    from harness.remote.link import Link
-    from harness.remote.messages import hello
-
     link = Link.connect(Path(os.environ.get("ROSTRUM_SOCKET", SOCKET)))
     install()
     link.send(Kind.HELLO, 0, hello(harness=harness.__version__, build=build()))
-    try:
-        session = _session(link)
-    except EOFError:
-        return
+    session = _load(link)
+    open_session(session)
     try:
         _run(file)
     except Exception:
@@ -49,3 +48,39 @@ def build() -> str:
         content = file.read_bytes()
         total.update(f"{file.relative_to(root).as_posix()}\0{len(content)}\0".encode() + content)
     return total.hexdigest()
+
+
+def _move_descriptors() -> None:
+    """Nothing to read, and what is printed goes to standard error."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+
+
+def _load(link: Link) -> Session:
+    """Wait for LOAD and open the session it asks for."""
+    frame = link.receive()
+    if frame.kind is not Kind.LOAD:
+        raise FrameError(f"{frame.kind.name} where LOAD belongs")
+    load = read_load(frame.body)
+    vocabulary = None
+    if load.sha256 is not None:
+        vocabulary = Vocabulary.from_tsv(bytes(frame.binary).decode("utf-8"))
+        if (len(vocabulary), vocabulary.sha256) != (load.entries, load.sha256):
+            raise FrameError("the dictionary is not the one that LOAD names")
+    return Session(link, track=load.track, vocabulary=vocabulary)
+
+
+def _run(file: Path) -> None:
+    """Run the track file as if it had been called by hand, its folder first on the path."""
+    environment = os.environ.get("ROSTRUM_ENVIRONMENT", ENVIRONMENT)
+    sys.path.insert(0, str(file.parent))
+    if Path(environment).is_dir():
+        sys.path.append(environment)
+    sys.argv = [str(file)]
+    runpy.run_path(str(file), run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

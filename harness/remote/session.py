@@ -144,7 +144,7 @@ def _next_words(
 
 def _array(values: NDArray[Any], *, dtype: str) -> Answer:  # Any: float32 or float64
     values = np.ascontiguousarray(values, dtype=dtype)
-    return Answer(array(dtype, values.shape), memoryview(values.reshape(-1).view(np.uint8)))
+    return Answer(array(dtype, values.shape), values.reshape(-1).view(np.uint8).data)
 
 
 def _lists(value: Sequence[object]) -> list[tuple[str, ...]]:

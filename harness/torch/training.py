@@ -19,6 +19,7 @@ def prepare(*, seed: int, threads: int) -> None:
     torch.manual_seed(seed)
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(mode=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid, half the time
 
 
 def pairs(dialogues: Iterable[Dialogue]) -> list[tuple[Context, str]]:

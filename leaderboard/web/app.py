@@ -8,11 +8,12 @@ from flask import Flask, url_for
 from jinja2 import StrictUndefined
 
 from harness import __version__
-from leaderboard.api import api
+from leaderboard import formats
+from leaderboard.api.context import EXTENSION
+from leaderboard.api.routes import api
 from leaderboard.db.engine import Database
 from leaderboard.shown import one_line
-from leaderboard.web import formats, headers, problems
-from leaderboard.web.context import EXTENSION
+from leaderboard.web import headers, problems
 from leaderboard.web.pages import pages
 
 MAX_BODY = 4 << 10
@@ -36,6 +37,7 @@ def create_app(db: Database) -> Flask:
         count=formats.count,
     )
     app.jinja_env.globals.update(asset=_asset, version=__version__)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
     app.register_blueprint(pages)
     app.register_blueprint(api)
     headers.install(app)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harness.errors import VERDICTS, Fault, Verdict
+from leaderboard import formats
 from leaderboard.competition import Competition
 from leaderboard.states import STAGES
-from leaderboard.web import formats
 from leaderboard.web.tracks import TRACK_TEXTS, TrackText
 
 RANK_RULES: Mapping[str, str] = {

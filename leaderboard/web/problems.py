@@ -13,11 +13,15 @@ STATUS: dict[str, int] = {
     "bad_token": 401,
     "not_yours": 403,
     "not_found": 404,
+    "unknown_submission": 404,
+    "unknown_competition": 404,
+    "no_competition": 404,
+    "phase_closed": 409,
+    "attempt_under_way": 409,
     "no_log": 404,
     "too_large": 413,
     "not_json": 415,
     "quota_used": 429,
-    "preflights_used": 429,
 }
 """The status of an error code that is not simply 400."""
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from threading import Event
 
 from harness.errors import VERDICTS, Fault, OperatorError, RostrumError, SubmissionError
+from worker.stopped import Stopped
 
 FETCH_UID = 59_990
 """The user of the child where the worker is root; apart from the sandbox slots (60000 and up)."""
@@ -57,10 +58,6 @@ class Fetched:
     path: Path
     bytes: int
     files: int
-
-
-class Stopped(Exception):  # noqa: N818  # not an error: somebody asked for it
-    """The fetch was ended because `stop` was set."""
 
 
 def fetch(

@@ -28,9 +28,8 @@ BUILD_SECONDS = 600.0
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,80}[A-Za-z0-9])?"
 _VERSION = r"(?:===?|~=|!=|<=?|>=?)\s*[A-Za-z0-9][A-Za-z0-9.*+!_-]{0,40}"
-_LINE = re.compile(
-    rf"(?P<name>{_NAME})\s*(?:\[[A-Za-z0-9,._ -]{{0,80}}\])?\s*(?:{_VERSION}(?:\s*,\s*{_VERSION})*)?"
-)
+_EXTRAS = r"\[[A-Za-z0-9,._ -]{0,80}\]"
+_LINE = re.compile(rf"(?P<name>{_NAME})\s*(?:{_EXTRAS})?\s*(?:{_VERSION}(?:\s*,\s*{_VERSION})*)?")
 _NOT_FOUND = ("No matching distribution", "Could not find a version")
 _CONFLICT = ("ResolutionImpossible", "conflicting dependencies", "incompatible")
 

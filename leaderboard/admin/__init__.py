@@ -1,0 +1,1 @@
+"""The organizer's commands: `rostrum admin ...`, on the same functions as the site."""

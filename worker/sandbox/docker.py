@@ -1,0 +1,277 @@
+"""Cells as containers: the engine gives them life, a Unix socket carries their data.
+
+The flags are those of docs/sandbox.md. A name that is taken is decided by its fence: a lower one
+is removed, an equal or higher one means that another delivery is at work.
+"""
+
+import dataclasses
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+from docker.models.containers import Container
+from docker.types import LogConfig, Mount, Ulimit
+
+from harness.errors import OperatorError, RostrumError
+from harness.remote.client import Listener, RemoteAgent
+from worker.engine import engine
+from worker.images.runtime import Runtime
+from worker.place import Place
+from worker.sandbox import Exit, Job, inside
+from worker.sandbox.cell import (
+    END_SECONDS,
+    LEAVE_SECONDS,
+    AlreadyRunningError,
+    OneCell,
+    exit_of,
+)
+from worker.sandbox.tail import Tail
+
+CONFLICT = 409
+POLL_SECONDS = 0.03
+
+
+class DockerSandbox:
+    """Cells in containers of the local engine."""
+
+    name = "docker"
+
+    def __init__(self, *, runtime: Runtime, place: Place):
+        self._runtime = runtime
+        self._place = place
+
+    def check(self) -> None:
+        """`engine_down` if the engine does not answer, `image_missing` without the runtime."""
+        with engine() as client:
+            client.images.get(self._runtime.tag)
+
+    def start(self, job: Job) -> "DockerCell":
+        """Start the container and wait for its HELLO.
+
+        `OperatorError` on any failure: before HELLO no byte of the submission is read.
+        `AlreadyRunningError` if a container of the same name has no lower fence.
+        """
+        with ExitStack() as undo:
+            folder = self._place.new_cell(job.name)
+            undo.callback(shutil.rmtree, folder, ignore_errors=True)
+            sockets = folder / "socket"
+            sockets.mkdir()
+            code = self._place.stage(job.code, folder / "code")
+            listener = undo.enter_context(Listener(sockets, uid=inside.UID))
+            client = undo.enter_context(engine())
+            container = _create(client, job, self._options(job, code=code, sockets=sockets))
+            undo.callback(_remove, container.id)
+            tail = _attach(container, keep=job.limits.log_bytes) if job.keep_log else None
+            if tail:
+                undo.callback(tail.stop, seconds=0)
+            container.start()
+            agent = listener.accept(timeout=job.limits.start)
+            undo.pop_all()
+            return DockerCell(agent, container=container, tail=tail, folder=folder)
+
+    def reap(self) -> int:
+        """Remove labelled containers that are past their deadline; how many were removed."""
+        removed = 0
+        with engine() as client:
+            for container in client.containers.list(all=True, filters={"label": "rostrum.cell"}):
+                deadline = container.labels.get("rostrum.deadline", "")
+                if deadline.isdigit() and int(deadline) < time.time():
+                    removed += _remove(container.id)
+        return removed
+
+    def _options(self, job: Job, *, code: Path, sockets: Path) -> dict[str, Any]:
+        """Every flag of the container. Any: the engine's own vocabulary."""
+        limits = job.limits
+        python, *arguments = inside.command(job.track_file)
+        mounts = [_mount(code, inside.CODE), _mount(sockets, inside.SOCKETS)]
+        if job.environment is not None:
+            mounts.append(_mount(job.environment, inside.ENVIRONMENT))
+        deadline = time.time() + job.deadline_seconds
+        return {
+            "image": self._runtime.tag,
+            "name": job.name,
+            "labels": inside.labels(
+                job.name,
+                fence=job.fence,
+                deadline=deadline,
+                given={"run": job.name, "worker": _worker(), **job.labels},
+            ),
+            "entrypoint": [python],
+            "command": arguments,
+            "environment": inside.environment(limits),
+            "working_dir": inside.CODE,
+            "mounts": mounts,
+            "tmpfs": {
+                "/tmp": f"rw,nosuid,nodev,mode=1777,size={limits.tmp},nr_inodes={limits.inodes}"  # noqa: S108
+            },
+            "mem_limit": limits.memory,
+            "memswap_limit": limits.memory,
+            "nano_cpus": int(limits.cpus * 1e9),
+            "pids_limit": limits.pids,
+            "shm_size": limits.tmp,
+            "ulimits": _ulimits(file_bytes=limits.tmp),
+            **_FIXED,
+        }
+
+
+_FIXED: dict[str, Any] = {  # Any: the engine's own vocabulary
+    "user": f"{inside.UID}:{inside.UID}",
+    "network_mode": "none",
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "ipc_mode": "private",
+    "oom_score_adj": 1000,
+    "log_config": LogConfig(type="none"),
+    "init": True,
+    "restart_policy": {"Name": "no"},
+    "stdin_open": False,
+    "tty": False,
+    "stop_signal": "SIGKILL",
+    "healthcheck": {"test": ["NONE"]},
+    "hostname": "rostrum",
+}
+
+
+class DockerCell(OneCell):
+    """One container whose HELLO has arrived."""
+
+    def __init__(
+        self, agent: RemoteAgent, *, container: Container, tail: Tail | None, folder: Path
+    ):
+        super().__init__(agent)
+        self._container = container
+        self._tail = tail
+        self._folder = folder
+
+    def _end(self) -> Exit:
+        """Let it leave, read its status, close the log before the removal by force."""
+        try:
+            seen = self._wait()
+        except OperatorError:
+            seen = Exit(removed=True)
+        if self._tail:
+            self._tail.stop(seconds=0.0 if seen.removed else 0.5)
+            seen = dataclasses.replace(seen, output_limit=self._tail.flooded, log=self._tail.text)
+        gone = _remove(self._container.id)
+        self._container.client.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+        return dataclasses.replace(seen, gone=gone)
+
+    def _wait(self) -> Exit:
+        """The status of a container that ended, `removed` if it still runs after the grace."""
+        deadline = time.monotonic() + LEAVE_SECONDS
+        with engine() as client:
+            while True:
+                try:
+                    state = client.api.inspect_container(self._container.id)["State"]
+                except docker.errors.NotFound:
+                    return Exit()
+                if not state["Running"]:
+                    return exit_of(state["ExitCode"], out_of_memory=state["OOMKilled"])
+                if time.monotonic() > deadline:
+                    return Exit(removed=True)
+                time.sleep(POLL_SECONDS)
+
+
+def _create(client: docker.DockerClient, job: Job, options: dict[str, Any]) -> Container:
+    try:
+        return client.containers.create(**options)
+    except docker.errors.APIError as error:
+        if error.status_code != CONFLICT:
+            raise
+    _make_room(client, job)
+    return client.containers.create(**options)
+
+
+def _make_room(client: docker.DockerClient, job: Job) -> None:
+    """Remove the container that has our name, if it is ours and of a lower fence."""
+    try:
+        found = client.containers.get(job.name)
+    except docker.errors.NotFound:
+        return
+    fence = found.labels.get("rostrum.fence", "")
+    if not fence.isdigit():
+        raise OperatorError(
+            "engine_down", message=f"a container named {job.name} is not Rostrum's: remove it"
+        )
+    if int(fence) >= job.fence:
+        raise AlreadyRunningError(f"{job.name} runs with fence {fence}, ours is {job.fence}")
+    if not _remove(found.id):
+        raise OperatorError("engine_down", message=f"the old {job.name} could not be removed")
+
+
+def _attach(container: Container, *, keep: int) -> Tail:
+    """Read what the container prints, ourselves: the engine stores nothing."""
+    with engine() as client:
+        stream = client.api.attach_socket(
+            container.id, params={"stdout": 1, "stderr": 1, "stream": 1}
+        )
+        descriptor = os.dup(stream.fileno())
+        stream.close()
+    name = container.id
+
+    def flooded() -> None:
+        with engine() as client:
+            client.api.kill(name)
+
+    return Tail(descriptor, keep=keep, framed=True, on_flood=flooded)
+
+
+def _remove(name: str | None) -> bool:
+    """Remove by force in a thread of its own; whether it is verified to be gone in time."""
+    return _in_time(lambda: _remove_now(str(name)), seconds=END_SECONDS)
+
+
+def _remove_now(name: str) -> bool:
+    with engine() as client:
+        deadline = time.monotonic() + END_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                client.api.remove_container(name, force=True, v=True)
+            except docker.errors.NotFound:
+                return True
+            except docker.errors.APIError as error:
+                if error.status_code != CONFLICT:  # 409: its removal is under way already
+                    raise
+            time.sleep(POLL_SECONDS)
+    return False
+
+
+def _in_time(work: Callable[[], bool], *, seconds: float) -> bool:
+    done: list[bool] = []
+
+    def run() -> None:
+        try:
+            done.append(work())
+        except RostrumError:
+            done.append(False)
+
+    thread = threading.Thread(target=run, name="rostrum-remove", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return bool(done and done[0])
+
+
+def _mount(source: Path, target: str) -> Mount:
+    return Mount(target=target, source=str(source), type="bind", read_only=True)
+
+
+def _ulimits(*, file_bytes: int) -> list[Ulimit]:
+    return [
+        Ulimit(name="nofile", soft=inside.NOFILE, hard=inside.NOFILE),
+        Ulimit(name="core", soft=0, hard=0),
+        Ulimit(name="fsize", soft=file_bytes, hard=file_bytes),
+    ]
+
+
+def _worker() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,67 @@
+"""User ids for cells that no engine separates: one cell, one id, held by a lock file.
+
+Nothing else on the machine runs under these ids, so "no process of this id" is "the cell is gone".
+"""
+
+import fcntl
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from harness.errors import OperatorError
+
+FIRST_UID = 60_000
+COUNT = 64
+
+
+class Slot:
+    """One user id, held until `release`; processes left under it are ended when it is taken."""
+
+    def __init__(self, folder: Path):
+        self._descriptor, self.number = _lock_one(folder)
+        self.uid = FIRST_UID + self.number
+        self.clear(seconds=5.0)
+
+    def clear(self, *, seconds: float) -> bool:
+        """End every process of this id by force; whether none is left within `seconds`."""
+        deadline = time.monotonic() + seconds
+        while found := processes_of(self.uid):
+            if time.monotonic() > deadline:
+                return False
+            for process in found:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            time.sleep(0.01)
+        return True
+
+    def release(self) -> None:
+        """Let the next cell have the id."""
+        os.close(self._descriptor)
+
+
+def processes_of(uid: int) -> list[int]:
+    """The ids of all processes whose real user is `uid`, zombies left out."""
+    found: list[int] = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with suppress(OSError):
+            status = (entry / "status").read_text("ascii", "replace")
+            fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+            if fields["Uid"].split()[0] == str(uid) and not fields["State"].startswith("Z"):
+                found.append(int(entry.name))
+    return found
+
+
+def _lock_one(folder: Path) -> tuple[int, int]:
+    for number in range(COUNT):
+        descriptor = os.open(folder / str(number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            continue
+        return descriptor, number
+    raise OperatorError("engine_down", message=f"all {COUNT} slots of bubblewrap are in use")

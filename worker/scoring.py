@@ -1,0 +1,38 @@
+"""The way from queued to scored: every track over the hidden set, all reports or none."""
+
+from harness.agent import Track
+from harness.report import Report
+from leaderboard import competition, datasets, ledger
+from worker.exam import Questions, sit
+from worker.hold import Hold
+from worker.preflight import fetched_tree, taken_seat
+from worker.workplace import Workplace
+
+
+def scoring(workplace: Workplace, hold: Hold) -> None:
+    """Take a leased attempt (running, charged) to its scores; a fresh cell for each track."""
+    rules = competition.get(workplace.db, hold.work.competition_id)
+    fetched = fetched_tree(workplace, hold, rules.limits)
+    bench = workplace.benches.get(rules.sandbox[0])
+    seat = taken_seat(workplace, fetched, bench, rules.limits)
+    questions = _hidden_questions(workplace, hold, rules)
+    reports: dict[Track, Report] = {}
+    for track in hold.work.tracks:
+        job = seat.job(hold, track, shard="0", keep_log=False)
+        reports[track] = sit(hold, seat, job, track, questions).checked()
+    hold.check()
+    ledger.score(workplace.db, hold.work, reports)
+
+
+def _hidden_questions(
+    workplace: Workplace, hold: Hold, rules: competition.Competition
+) -> Questions:
+    """The set that the phase scores; it is held in memory only, and its key never leaves."""
+    db, name, role = workplace.db, hold.work.competition_id, hold.work.split
+    return Questions(
+        datasets.dialogues(db, name, role),
+        datasets.vocabulary(db, name),
+        rules.zero,
+        competition.secret(db, name),
+        datasets.hidden_name(db, name, role),
+    )
