@@ -158,8 +158,9 @@ def load(
 ) -> Competition:
     """Store a competition, or change the text of one that is there; returns it.
 
-    `chosen_id` takes the place of the id in the text. With a `seed` it is a demo: the HMAC key of example ids follows from the seed, and the site
-    says so. Otherwise the key is random. The key of a stored competition never changes.
+    `chosen_id` takes the place of the id in the text. With a `seed` it is a demo: the HMAC key of
+    example ids follows from the seed, and the site says so. Otherwise the key is random. The key
+    of a stored competition never changes.
     """
     competition = parse(text)
     if chosen_id is not None:

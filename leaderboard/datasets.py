@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session, defer
 
 from harness.data import jsonl
@@ -47,6 +47,8 @@ def store(
     hidden: bool = False,
 ) -> Stored:
     """Store dialogues under a role; the same ones again change nothing.
+
+    Another train or valid set removes the dictionary that was made of the former ones.
 
     `UsageError`: an unknown role, a hidden set in a public role, a set without the candidates
     that the hits track ranks, or another set where scores already stand on the stored one.
@@ -167,6 +169,12 @@ def _put(
                 "another one would make them incomparable",
                 code="data_in_use",
                 hint="Load a competition of another id for the new data.",
+            )
+        if role in (Role.TRAIN, Role.VALID):  # a dictionary of the former ones would be wrong
+            session.execute(
+                delete(DataSet).where(
+                    DataSet.competition_id == competition_id, DataSet.role == Role.DICTIONARY
+                )
             )
         row.visibility = visibility
         row.dialogues = dialogues

@@ -18,12 +18,10 @@ LOST_CODE = "worker_lost"
 def end_by(session: Session, attempt: Attempt, error: SubmissionError | OperatorError) -> None:
     """End or retry a leased attempt because of `error`, whose fault decides which."""
     retry_to = STAGES[attempt.state].retry_to
-    if (
-        error.fault is Fault.PLATFORM
-        and retry_to is not None
-        and attempt.retries < MAX_RETRIES
-        and not attempt.stop
-    ):
+    ours = error.fault is Fault.PLATFORM
+    if ours and attempt.stop:
+        cancel(session, attempt, reason=f"stop was asked for, then {error.code}")
+    elif ours and retry_to is not None and attempt.retries < MAX_RETRIES:
         tried = attempt.retries + 1
         _back(session, attempt, retry_to, code=error.code, retries=tried, losses=attempt.losses)
     else:

@@ -15,11 +15,9 @@ def utc(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def clock(at: datetime, *, now: datetime) -> str:
-    """Short where it is today: 21:04 UTC, otherwise with the date."""
-    here = at.astimezone(UTC)
-    same_day = here.date() == now.astimezone(UTC).date()
-    return here.strftime("%H:%M UTC" if same_day else "%Y-%m-%d %H:%M UTC")
+def minute(at: datetime) -> str:
+    """A planned instant, to the minute: 2026-12-01 00:00 UTC."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def duration(span: timedelta) -> str:

@@ -18,8 +18,8 @@ _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 def one_line(text: str, *, limit: int = MAX_SHOWN) -> str:
     """The text as one visible line of at most `limit` characters.
 
-    Controls become their control pictures (ESC is shown as ␛), other invisible characters their
-    code point in angle brackets (⟨U+202E⟩); an empty text is shown as a dash.
+    Controls and other invisible characters are shown as their code point in angle brackets
+    (⟨U+001B⟩, ⟨U+202E⟩); an empty text is shown as a dash.
     """
     cut = text[: limit + 1]
     shown = "".join(_visible(cut[:limit], keep=""))
@@ -46,9 +46,4 @@ def _visible(text: str, *, keep: str) -> list[str]:
 
 
 def _named(character: str) -> str:
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "␡"
-    return f"⟨U+{code:04X}⟩"
+    return f"⟨U+{ord(character):04X}⟩"

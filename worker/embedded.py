@@ -17,7 +17,7 @@ POLLING_SECONDS = 0.1
 _MESSAGES = sqlalchemy.table("kombu_message")
 
 
-class QuickTransport(Transport):  # type: ignore[misc]  # kombu has no types
+class QuickTransport(Transport):
     """Kombu's transport with a look every `POLLING_SECONDS`."""
 
     polling_interval = POLLING_SECONDS

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from harness.agent import Track
 from harness.dialogue import Context, Dialogue, Turn
-from harness.errors import OperatorError, SubmissionError
+from harness.errors import OperatorError, RostrumError, SubmissionError
 from harness.evaluation import evaluate
 from harness.remote.client import RemoteAgent
 from harness.report import Report
 from harness.text import Vocabulary
-from worker.blame import judge
+from worker.blame import deserves_retry, judge
 from worker.hold import Hold
 from worker.sandbox import Exit, Job, Limits, Sandbox
 
@@ -66,7 +66,7 @@ class Result:
     """
 
     report: Report | None
-    error: SubmissionError | OperatorError | None
+    error: RostrumError | None
     exit: Exit
     talks: bool | None = None
 
@@ -83,21 +83,30 @@ def sit(
 ) -> Result:
     """Ask one track's questions in a fresh cell; the cell is gone on every way out.
 
-    An error of the submission or of ours is in the result; `Stopped` if the hold was ended.
-    With `greet` the agent is asked for one reply of a chat after its report is made.
+    An error of the submission or of ours is in the result; `Stopped` if the hold was ended. With
+    `greet` the agent is asked for one reply of a chat after its report is made. A cell that was
+    killed from outside without a reason that we know is tried once more.
     """
-    report, error, talks = None, None, None
+    result = _sat(hold, seat, job, track, questions, greet=greet)
+    if result.error is not None and deserves_retry(result.exit):
+        result = _sat(hold, seat, job, track, questions, greet=greet)
+    return result
+
+
+def _sat(
+    hold: Hold, seat: Seat, job: Job, track: Track, questions: Questions, *, greet: bool
+) -> Result:
+    report, raised, talks = None, None, None
     with seat.sandbox.start(job) as cell:
         try:
             with hold.talking(cell.agent):
                 report = _asked(cell.agent, seat, track, questions)
                 talks = _talks(cell.agent) if greet else None
-        except (SubmissionError, OperatorError) as raised:
-            error = raised
+        except (SubmissionError, OperatorError) as error:
+            raised = error
         ended = cell.finish()
-    if error is not None:
-        error = judge(error, ended)
-    return Result(report, error, ended, talks)
+    judged = judge(raised, ended)
+    return Result(report if judged is None else None, judged, ended, talks)
 
 
 def _asked(agent: RemoteAgent, seat: Seat, track: Track, questions: Questions) -> Report:

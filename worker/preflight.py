@@ -107,7 +107,8 @@ def _log_text(track: Track, result: Result) -> str:
     if result.error is None:
         facts.append("answered every public example")
     else:
-        facts.append(result.error.code + (f": {result.error.detail}" if result.error.detail else ""))
+        detail = f" ({result.error.detail})" if result.error.detail else ""
+        facts.append(f"{result.error.code}{detail}")
     if ended.code is not None:
         facts.append(f"exit code {ended.code}")
     if ended.signal is not None:

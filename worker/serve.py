@@ -59,7 +59,7 @@ def worker(
     if prepare:
         from worker.prepare import make_runtimes
 
-        make_runtimes(sandboxes or SANDBOXES, make_base=make_base)
+        make_runtimes(sandboxes or SANDBOXES, with_base=make_base)
         return
     chosen = tuple(_queue(name) for name in queues.replace(",", " ").split())
     if not chosen:

@@ -130,8 +130,8 @@ class Channel:
             waiting = self._link.recv(1, socket.MSG_PEEK)
         except BlockingIOError:
             return
-        except OSError as error:
-            raise EOFError from error
+        except OSError:
+            waiting = b""
         if waiting:
             raise FrameError("bytes came that no request asked for")
         if not gone_is_fine:

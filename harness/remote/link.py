@@ -25,6 +25,9 @@ class Link:
         handle = os.open(path.parent, os.O_DIRECTORY | os.O_PATH)
         try:  # through the handle, because an address holds at most 107 bytes
             connecting.connect(f"/proc/self/fd/{handle}/{path.name}")
+        except OSError:
+            connecting.close()
+            raise
         finally:
             os.close(handle)
         return cls(connecting)

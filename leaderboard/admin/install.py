@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from kombu import Connection
+from kombu.connection import Connection
 from sqlalchemy import make_url
 
 from harness.errors import UsageError
@@ -85,7 +85,7 @@ def _make_broker(url: str) -> None:
     if file.get_backend_name() == "sqlite" and file.database:
         with closing(sqlite3.connect(file.database)) as raw:
             raw.execute("PRAGMA journal_mode = WAL")
-    with Connection(url) as connection:
+    with Connection(url) as connection:  # type: ignore[no-untyped-call]  # kombu has no types
         session = connection.default_channel.session  # opening it makes the tables
         session.close()
         session.get_bind().dispose()

@@ -54,7 +54,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, empty: st
 
 def safe(value: object) -> Text:
     """A value as harmless text; nothing where there is none."""
-    return Text("" if value is None else one_line(str(value)))
+    return Text("" if value in (None, "") else one_line(str(value)))
 
 
 def iso(moment: datetime | None) -> str | None:

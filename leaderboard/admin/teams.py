@@ -32,6 +32,7 @@ def teams() -> None:
 @as_json_option
 def add(
     name: str,
+    *,
     repo_url: str,
     branch: str,
     baseline: bool,

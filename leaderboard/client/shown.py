@@ -6,7 +6,7 @@ Every text passes `leaderboard.shown.one_line`: what the site says is outside te
 from collections.abc import Iterator
 from typing import Any
 
-from leaderboard.shown import one_line
+from leaderboard.shown import lines, one_line
 
 Document = dict[str, Any]  # Any: a JSON object
 
@@ -47,6 +47,14 @@ def outcome(document: Document) -> Iterator[str]:
     quota = document.get("quota")
     if isinstance(quota, dict) and quota.get("text"):
         yield one_line(str(quota["text"]), limit=400)
+
+
+def logs(document: Document) -> Iterator[str]:
+    """The preflight logs, where the document holds them; controls are shown, not obeyed."""
+    for part in document.get("logs") or []:
+        if isinstance(part, dict):
+            yield f"--- preflight log, {one_line(str(part.get('track')))}"
+            yield lines(str(part.get("text")))
 
 
 def _verdict(verdict: Document) -> Iterator[str]:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from leaderboard import shown as text
 from leaderboard.client import shown
 from leaderboard.client.site import Document, Site, SiteError, Unreachable
 from leaderboard.client.submit import optional_token
@@ -50,13 +49,13 @@ def status(
         show(document)
         if watch:
             document = _follow(door, number, document=document, show=show, seconds=timeout)
-        if as_json:
-            click.echo(json.dumps(document, indent=2))
-        else:
-            for line in shown.outcome(document):
-                click.echo(line)
         if log:
-            _print_log(door.log(number), as_json=as_json)
+            document = {**document, "logs": door.log(number).get("logs")}
+    if as_json:
+        click.echo(json.dumps(document, indent=2))
+    else:
+        for line in (*shown.outcome(document), *shown.logs(document)):
+            click.echo(line)
     if document.get("state") in BAD_ENDS:
         sys.exit(1)
 
@@ -110,12 +109,3 @@ def _follow(
         heard = time.monotonic()
         show(document)
     return document
-
-
-def _print_log(document: Document, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(document, indent=2))
-        return
-    for part in document.get("logs") or []:
-        click.echo(f"--- preflight log, {text.one_line(str(part.get('track')))}")
-        click.echo(text.lines(str(part.get("text"))))

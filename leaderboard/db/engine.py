@@ -73,7 +73,8 @@ class Database:
 def now(session: Session) -> datetime:
     """The time of this transaction: read from the database once, the same ever after."""
     if "now" not in session.info:
-        session.info["now"] = session.info["clock"](session)
+        with session.no_autoflush:  # the caller may be half way through making a row
+            session.info["now"] = session.info["clock"](session)
     moment = session.info["now"]
     assert isinstance(moment, datetime)
     return moment
@@ -101,13 +102,14 @@ def connect(
 ) -> Database:
     """The database at `url`, its tables unchecked; for `rostrum admin init`.
 
-    A missing SQLite file is made only if `create`.
+    A missing SQLite file is made only if `create`. Errors show no parameters: those hold hidden
+    data and secrets.
     """
     try:
         parsed = make_url(url or settings.database_url())
         if not create:
             _expect_file(parsed)
-        engine = create_engine(parsed, **_options(parsed))
+        engine = create_engine(parsed, hide_parameters=True, **_options(parsed))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise UsageError(
             f"the database cannot be opened: {error}",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from flask import Flask, url_for
 from jinja2 import StrictUndefined
+from markupsafe import Markup, escape
 
 from harness import __version__
 from leaderboard import formats
@@ -34,7 +35,9 @@ def create_app(db: Database) -> Flask:
         shown=lambda text, limit=200: one_line(str(text), limit=limit),
         iso=formats.iso,
         utc=formats.utc,
+        minute=formats.minute,
         count=formats.count,
+        coded=_coded,
     )
     app.jinja_env.globals.update(asset=_asset, version=__version__)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it
@@ -48,6 +51,15 @@ def create_app(db: Database) -> Flask:
 def _asset(name: str) -> str:
     """The address of a static file, different whenever its content is."""
     return url_for("static", filename=name, v=_digest(name))
+
+
+def _coded(text: str) -> Markup:
+    """Our own sentence, with what stands between backticks as code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if place % 2 else part
+        for place, part in enumerate(parts)
+    )
 
 
 @cache

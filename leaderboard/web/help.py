@@ -113,7 +113,7 @@ def _rules(competition: Competition) -> tuple[tuple[str, str], ...]:
     phases = tuple(
         (
             f"Phase {phase.name}",
-            f"{formats.utc(phase.opens)} to {formats.utc(phase.closes)}, submitted before; "
+            f"{formats.minute(phase.opens)} to {formats.minute(phase.closes)}, submitted before; "
             f"scored on the {phase.split.value} split",
         )
         for phase in competition.phases

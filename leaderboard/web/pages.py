@@ -42,10 +42,9 @@ def submission_page(submission_id: int) -> Response:
     """One submission: its state now, its timeline, its verdict or scores."""
     db = database()
     found = submission(db, submission_id)
-    rules = competition.get(db, found.competition_id)
     return _render(
         "submission.html",
-        page=view.submission_page(found, rules, silence(db)),
+        page=view.submission_page(found, silence(db), site=_site()),
         competition_id=found.competition_id,
         demo=competition.is_demo(db, found.competition_id),
         json_url=url_for("api.show_submission", submission_id=submission_id),
@@ -62,7 +61,7 @@ def help_page() -> Response:
         "help.html",
         here="help",
         page=help_text.help_page(
-            competition.get(db, chosen) if chosen else None, site=request.host_url.rstrip("/")
+            competition.get(db, chosen) if chosen else None, site=_site()
         ),
         demo=competition.is_demo(db, chosen) if chosen else False,
     )
@@ -92,6 +91,11 @@ def _render(template: str, **values: Any) -> Response:  # Any: a template's vari
     response = make_response(render_template(template, **{**chrome, "home_url": home, **values}))
     response.add_etag()
     return response.make_conditional(request)
+
+
+def _site() -> str:
+    """The site's own address, as the reader reached it."""
+    return request.host_url.rstrip("/")
 
 
 def _home(competition_id: str) -> str:

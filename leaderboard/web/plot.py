@@ -4,7 +4,7 @@ Geometry only, in the units of the drawing's view box; the template writes the S
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 WIDTH = 160.0
@@ -16,16 +16,11 @@ PAD = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Whisker:
-    """Where the parts of one drawing stand: the interval's ends, its width, the dot."""
+    """Where the parts of one drawing stand: the interval's ends and the dot."""
 
     low: float
     high: float
     value: float
-
-    @property
-    def span(self) -> float:
-        """Width of the interval's bar, never thinner than can be seen."""
-        return round(max(self.high - self.low, 1.0), 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +42,11 @@ class Scale:
         return Whisker(self.place(low), self.place(high), self.place(value))
 
 
-def scale(values: Iterable[float | None], *, from_zero: bool) -> Scale:
-    """A scale that holds every finite value with a little air.
-
-    `from_zero` starts it at nought (hits@1, F1); otherwise at the least value (perplexity).
-    """
-    finite: Sequence[float] = [v for v in values if v is not None and math.isfinite(v)]
+def scale(values: Iterable[float | None]) -> Scale:
+    """A scale that holds every finite value with a little air at both ends."""
+    finite = [value for value in values if value is not None and math.isfinite(value)]
     if not finite:
         return Scale(0.0, 1.0)
     least, most = min(finite), max(finite)
-    if from_zero:
-        return Scale(0.0, most if most > 0 else 1.0)
-    air = (most - least) * 0.06 or abs(most) * 0.1 or 1.0
+    air = (most - least) * 0.05 or abs(most) * 0.1 or 1.0
     return Scale(least - air, most + air)

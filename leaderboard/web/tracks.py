@@ -7,16 +7,12 @@ from harness.agent import Track
 
 @dataclass(frozen=True, slots=True)
 class TrackText:
-    """The words of one track: its name, how to read its number, what it measures.
-
-    `percent` says that the published number is a share in points of a hundred.
-    """
+    """The words of one track: its name, how to read its number, what it measures."""
 
     key: Track
     name: str
     reading: str
     meaning: str
-    percent: bool
 
 
 TRACK_TEXTS: dict[Track, TrackText] = {
@@ -26,7 +22,6 @@ TRACK_TEXTS: dict[Track, TrackText] = {
         "%, higher is better",
         "The share of replies that the agent ranks first among the candidates. The evaluator "
         "ranks, from one finite score per candidate; equal scores gain what chance gains.",
-        percent=True,
     ),
     "f1": TrackText(
         "f1",
@@ -34,7 +29,6 @@ TRACK_TEXTS: dict[Track, TrackText] = {
         "%, higher is better",
         "The overlap in words between the agent's reply and the person's, as the harmonic mean "
         "of precision and recall; case, punctuation and articles do not count.",
-        percent=True,
     ),
     "ppl": TrackText(
         "ppl",
@@ -42,6 +36,5 @@ TRACK_TEXTS: dict[Track, TrackText] = {
         "per word, lower is better",
         "How surprised the agent is by the person's next word, given every word before it: a "
         "distribution over the official dictionary, normalised by the evaluator.",
-        percent=False,
     ),
 }

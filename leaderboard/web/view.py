@@ -8,7 +8,7 @@ from flask import url_for
 
 from harness.agent import Track
 from harness.errors import VERDICTS, Fault
-from leaderboard import formats
+from leaderboard import figures, formats
 from leaderboard.board import Board, Row, SubmissionView
 from leaderboard.competition import Competition
 from leaderboard.figures import Cell
@@ -51,6 +51,11 @@ class Column:
         return self.text.name
 
     @property
+    def key(self) -> Track:
+        """The track."""
+        return self.text.key
+
+    @property
     def reading(self) -> str:
         """How to read its numbers."""
         return self.text.reading
@@ -58,17 +63,29 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class CellView:
-    """One score of one entry, None where the track is not entered."""
+    """One score of one entry, None where the track is not entered.
 
-    track: Column
+    `best` marks the best ranked score of the column, `drawing` is None where it is infinite.
+    """
+
+    track: TrackText
     score: Cell | None
-    drawing: Whisker | None
-    best: bool
+    drawing: Whisker | None = None
+    chance: float | None = None
+    best: bool = False
+
+    @property
+    def words(self) -> str:
+        """What a perplexity was measured on: scored words and the size of the dictionary."""
+        if self.score is None or self.score.tokens is None or self.score.vocabulary is None:
+            return ""
+        words, entries = (formats.count(n) for n in (self.score.tokens, self.score.vocabulary))
+        return f"{words} scored words, a dictionary of {entries}"
 
 
 @dataclass(frozen=True, slots=True)
 class RowView:
-    """One line of the board."""
+    """One line of the board; `team` is empty where it is the entry's name as well."""
 
     rank: int | None
     tied: bool
@@ -77,6 +94,7 @@ class RowView:
     style: str
     entry: str
     team: str
+    commit: str | None
     url: str
     key: str
     why: str
@@ -95,6 +113,7 @@ class BoardPage:
     baselines: int
     updated: datetime | None
     waiting: str | None
+    chance: str | None
     tracks: tuple[Column, ...]
     rows: tuple[RowView, ...]
 
@@ -112,6 +131,7 @@ def board_page(board: Board, competition: Competition, silence: Silence | None) 
         baselines=sum(row.rank is None for row in board.rows),
         updated=max((row.scored_at for row in board.rows), default=None),
         waiting=silence.sentence if silence else None,
+        chance=figures.text("hits", 1 / competition.candidates) if "hits" in columns else None,
         tracks=tuple(columns.values()),
         rows=tuple(_row(row, columns, best) for row in board.rows),
     )
@@ -128,7 +148,8 @@ def _row(
         finalist=row.finalist,
         style=style,
         entry=row.entry,
-        team=row.team,
+        team="" if row.team == row.entry else row.team,
+        commit=row.commit,
         url=url_for("pages.submission_page", submission_id=row.submission_id),
         key=f"why-{row.submission_id}",
         why=row.why,
@@ -149,15 +170,15 @@ def _cell(column: Column, score: Cell | None, *, best: bool) -> CellView:
     drawing = (
         column.scale.whisker(low=score.low, value=score.value, high=score.high) if score else None
     )
-    return CellView(column, score, drawing, best)
+    return CellView(column.text, score, drawing, column.chance, best)
 
 
 def _column(track: Track, cells: Sequence[Cell | None], competition: Competition) -> Column:
     text = TRACK_TEXTS[track]
     chance = 1 / competition.candidates if track == "hits" else None
     values = [value for cell in cells if cell for value in (cell.low, cell.value, cell.high)]
-    drawn = scale(values, from_zero=text.percent)
-    return Column(text, drawn, drawn.place(chance) if chance is not None and values else None)
+    drawn = scale([*values, chance])
+    return Column(text, drawn, drawn.place(chance) if chance is not None else None)
 
 
 def _best(track: Track, rows: Sequence[Row]) -> float | None:
@@ -222,9 +243,9 @@ class SubmissionPage:
 
 
 def submission_page(
-    view: SubmissionView, competition: Competition, silence: Silence | None
+    view: SubmissionView, silence: Silence | None, *, site: str
 ) -> SubmissionPage:
-    """The page of a submission of that competition."""
+    """The page of a submission; `site` is the site's own address."""
     return SubmissionPage(
         id=view.id,
         entry=view.entry,
@@ -234,14 +255,13 @@ def submission_page(
         accepted=view.accepted_at,
         state=view.state.value,
         mood=view.state.value if view.final else "moving",
-        sentence=view.sentence,
+        sentence="" if view.sentence == f"{view.state.value.capitalize()}." else view.sentence,
         rail=_rail(view),
         waiting=silence.sentence if silence and view.ahead is not None else None,
-        verdict=_verdict(view),
+        verdict=_verdict(view, site=site),
         withheld=view.withheld,
         cells=tuple(
-            _cell(_column(track, [cell], competition), cell, best=False)
-            for track, cell in view.scores.items()
+            CellView(TRACK_TEXTS[track], cell) for track, cell in view.scores.items()
         ),
         events=_events(view),
         facts=_facts(view),
@@ -268,7 +288,7 @@ def _last_stage(timeline: Sequence[Moment]) -> State | None:
     return moved[-1].source if moved else None
 
 
-def _verdict(view: SubmissionView) -> VerdictView | None:
+def _verdict(view: SubmissionView, *, site: str) -> VerdictView | None:
     failure = view.verdict
     if failure is None:
         return None
@@ -280,7 +300,7 @@ def _verdict(view: SubmissionView) -> VerdictView | None:
         hint=failure.hint,
         whose=WHOSE[failure.fault],
         stage=f"{stage.value}: {STAGES[stage].sentence}" if stage else None,
-        log=f"rostrum status {view.id} --log" if view.logs else None,
+        log=f"rostrum status {view.id} --site {site} --log" if view.logs else None,
         url=url_for("pages.help_page", _anchor=failure.code),
     )
 

@@ -30,7 +30,8 @@ def oracle(shared: Path) -> Path:
 
 @cache
 def answers(folder: Path, name: str) -> dict[str, Any]:
-    return json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    document: dict[str, Any] = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+    return document
 
 
 @cache

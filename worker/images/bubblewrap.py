@@ -1,5 +1,7 @@
 """The runtime of bubblewrap: a virtual environment of the system's Python, readable by all."""
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -22,31 +24,40 @@ def prepare_bubblewrap(progress: Progress) -> Runtime:
     """
     recipe, interpreter = read_recipe(), system_interpreter()
     digest = recipe.digest(base=f"{interpreter.path} {interpreter.version}")
-    target = Place.open(from_environment().sandbox_directory).runtimes / digest[:16]
+    runtimes = Place.open(from_environment().sandbox_directory).runtimes
+
+    def make(folder: Path) -> None:
+        packages = _packages(runtimes, recipe, interpreter, progress)
+        shutil.copytree(packages, folder, symlinks=True, copy_function=os.link, dirs_exist_ok=True)
+        wheel = folder / WHEEL_NAME
+        wheel.write_bytes(recipe.harness)
+        _install(folder, "--no-deps", str(wheel))
+        wheel.unlink()
+
+    return Runtime("bubblewrap", digest, path=make_once(runtimes / digest[:16], make))
+
+
+def _packages(runtimes: Path, recipe: Recipe, interpreter: Interpreter, progress: Progress) -> Path:
+    """A virtual environment with all but our harness, so that a new harness is a second's work."""
+    key = recipe.packages_digest(f"{interpreter.path} {interpreter.version}")[:16]
 
     def make(folder: Path) -> None:
         wheels = wheelhouse(recipe, progress=progress, python_version=interpreter.version)
         progress("installing the runtime for bubblewrap (about a minute, once)")
-        _install(folder, wheels=wheels, recipe=recipe, interpreter=interpreter)
+        _make_venv(folder, interpreter)
+        constraints, requirements = folder / "constraints.txt", folder / "requirements.txt"
+        constraints.write_text(recipe.constraints, "utf-8")
+        requirements.write_text(recipe.requirements, "utf-8")
+        listed = ("--constraint", str(constraints), "--requirement", str(requirements))
+        _install(folder, "--find-links", str(wheels), *listed)
 
-    return Runtime("bubblewrap", digest, path=make_once(target, make))
+    return make_once(runtimes / f"packages-{key}", make)
 
 
-def _install(folder: Path, *, wheels: Path, recipe: Recipe, interpreter: Interpreter) -> None:
-    """A virtual environment without pip of its own; the host's pip fills it from files only."""
-    _make_venv(folder, interpreter)
-    constraints, requirements = folder / "constraints.txt", folder / "requirements.txt"
-    constraints.write_text(recipe.constraints, "utf-8")
-    requirements.write_text(recipe.requirements, "utf-8")
-    harness = folder / WHEEL_NAME
-    harness.write_bytes(recipe.harness)
-    pip(
-        *("--python", str(folder / "bin" / "python"), "install", "--no-index"),
-        *("--find-links", str(wheels), "--constraint", str(constraints)),
-        *("--requirement", str(requirements), str(harness)),
-        purpose="install the runtime",
-    )
-    harness.unlink()
+def _install(folder: Path, *arguments: str) -> None:
+    """The host's pip fills the environment, which has none of its own, from files only."""
+    python = str(folder / "bin" / "python")
+    pip("--python", python, "install", "--no-index", *arguments, purpose="install the runtime")
 
 
 def _make_venv(folder: Path, interpreter: Interpreter) -> None:

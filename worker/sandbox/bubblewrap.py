@@ -122,7 +122,7 @@ class BubblewrapSandbox:
                 [
                     *_drop(slot.uid, Limits()),
                     *walls,
-                    f"{inside.RUNTIME}/bin/python",
+                    inside.PYTHON,
                     "-I",
                     "-c",
                     "",

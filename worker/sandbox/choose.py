@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from typing import Protocol
 
 from harness.errors import OperatorError, UsageError
 from worker.engine import engine
@@ -11,23 +12,31 @@ from worker.sandbox import Sandbox
 from worker.sandbox.bubblewrap import BubblewrapSandbox
 from worker.sandbox.docker import DockerSandbox
 from worker.sandbox.trusted import TrustedSandbox
-from worker.settings import Settings
+from worker.settings import Settings, from_environment
 
 
-def open_sandbox(name: str, *, runtime: Runtime, settings: Settings) -> Sandbox:
-    """The sandbox `docker`, `bubblewrap` or `trusted` over its prepared runtime."""
-    known = {
-        "docker": DockerSandbox,
-        "bubblewrap": BubblewrapSandbox,
-        "trusted": TrustedSandbox,
-    }
-    if name not in known:
-        raise UsageError(f"sandbox '{name}' is unknown; known: {', '.join(known)}")
+class _Kind(Protocol):
+    def __call__(self, *, runtime: Runtime, place: Place) -> Sandbox: ...
+
+
+_KINDS: dict[str, _Kind] = {
+    "docker": DockerSandbox,
+    "bubblewrap": BubblewrapSandbox,
+    "trusted": TrustedSandbox,
+}
+
+
+def open_sandbox(name: str, *, runtime: Runtime, settings: Settings | None = None) -> Sandbox:
+    """The sandbox `docker`, `bubblewrap` or `trusted` over its prepared runtime.
+
+    `settings` default to those of the environment.
+    """
+    if name not in _KINDS:
+        raise UsageError(f"sandbox '{name}' is unknown; known: {', '.join(_KINDS)}")
     if runtime.name != name:
         raise UsageError(f"sandbox '{name}' needs its own runtime, not that of '{runtime.name}'")
-    place = Place.open(settings.sandbox_directory)
-    sandbox: Sandbox = known[name](runtime=runtime, place=place)
-    return sandbox
+    place = Place.open((settings or from_environment()).sandbox_directory)
+    return _KINDS[name](runtime=runtime, place=place)
 
 
 def pick() -> str:

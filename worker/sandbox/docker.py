@@ -17,7 +17,6 @@ from typing import Any
 
 import docker
 import docker.errors
-from docker.models.containers import Container
 from docker.types import LogConfig, Mount, Ulimit
 
 from harness.errors import OperatorError, RostrumError
@@ -66,13 +65,13 @@ class DockerSandbox:
             sockets.mkdir()
             code = self._place.stage(job.code, folder / "code")
             listener = undo.enter_context(Listener(sockets, uid=inside.UID))
-            client = undo.enter_context(engine())
-            container = _create(client, job, self._options(job, code=code, sockets=sockets))
-            undo.callback(_remove, container.id)
+            container = _create(job, self._options(job, code=code, sockets=sockets))
+            undo.callback(_remove, container)
             tail = _attach(container, keep=job.limits.log_bytes) if job.keep_log else None
             if tail:
                 undo.callback(tail.stop, seconds=0)
-            container.start()
+            with engine() as client:
+                client.api.start(container)
             agent = listener.accept(timeout=job.limits.start)
             undo.pop_all()
             return DockerCell(agent, container=container, tail=tail, folder=folder)
@@ -84,7 +83,7 @@ class DockerSandbox:
             for container in client.containers.list(all=True, filters={"label": "rostrum.cell"}):
                 deadline = container.labels.get("rostrum.deadline", "")
                 if deadline.isdigit() and int(deadline) < time.time():
-                    removed += _remove(container.id)
+                    removed += _remove(str(container.id))
         return removed
 
     def _options(self, job: Job, *, code: Path, sockets: Path) -> dict[str, Any]:
@@ -144,9 +143,7 @@ _FIXED: dict[str, Any] = {  # Any: the engine's own vocabulary
 class DockerCell(OneCell):
     """One container whose HELLO has arrived."""
 
-    def __init__(
-        self, agent: RemoteAgent, *, container: Container, tail: Tail | None, folder: Path
-    ):
+    def __init__(self, agent: RemoteAgent, *, container: str, tail: Tail | None, folder: Path):
         super().__init__(agent)
         self._container = container
         self._tail = tail
@@ -161,8 +158,7 @@ class DockerCell(OneCell):
         if self._tail:
             self._tail.stop(seconds=0.0 if seen.removed else 0.5)
             seen = dataclasses.replace(seen, output_limit=self._tail.flooded, log=self._tail.text)
-        gone = _remove(self._container.id)
-        self._container.client.close()
+        gone = _remove(self._container)
         shutil.rmtree(self._folder, ignore_errors=True)
         return dataclasses.replace(seen, gone=gone)
 
@@ -172,7 +168,7 @@ class DockerCell(OneCell):
         with engine() as client:
             while True:
                 try:
-                    state = client.api.inspect_container(self._container.id)["State"]
+                    state = client.api.inspect_container(self._container)["State"]
                 except docker.errors.NotFound:
                     return Exit()
                 if not state["Running"]:
@@ -182,14 +178,16 @@ class DockerCell(OneCell):
                 time.sleep(POLL_SECONDS)
 
 
-def _create(client: docker.DockerClient, job: Job, options: dict[str, Any]) -> Container:
-    try:
-        return client.containers.create(**options)
-    except docker.errors.APIError as error:
-        if error.status_code != CONFLICT:
-            raise
-    _make_room(client, job)
-    return client.containers.create(**options)
+def _create(job: Job, options: dict[str, Any]) -> str:  # Any: the engine's own vocabulary
+    """The id of the new container; room is made for it once if its name is taken."""
+    with engine() as client:
+        try:
+            return str(client.containers.create(**options).id)
+        except docker.errors.APIError as error:
+            if error.status_code != CONFLICT:
+                raise
+        _make_room(client, job)
+        return str(client.containers.create(**options).id)
 
 
 def _make_room(client: docker.DockerClient, job: Job) -> None:
@@ -205,38 +203,35 @@ def _make_room(client: docker.DockerClient, job: Job) -> None:
         )
     if int(fence) >= job.fence:
         raise AlreadyRunningError(f"{job.name} runs with fence {fence}, ours is {job.fence}")
-    if not _remove(found.id):
+    if not _remove(str(found.id)):
         raise OperatorError("engine_down", message=f"the old {job.name} could not be removed")
 
 
-def _attach(container: Container, *, keep: int) -> Tail:
+def _attach(container: str, *, keep: int) -> Tail:
     """Read what the container prints, ourselves: the engine stores nothing."""
     with engine() as client:
-        stream = client.api.attach_socket(
-            container.id, params={"stdout": 1, "stderr": 1, "stream": 1}
-        )
+        stream = client.api.attach_socket(container, params={"stdout": 1, "stderr": 1, "stream": 1})
         descriptor = os.dup(stream.fileno())
         stream.close()
-    name = container.id
 
     def flooded() -> None:
         with engine() as client:
-            client.api.kill(name)
+            client.api.kill(container)
 
     return Tail(descriptor, keep=keep, framed=True, on_flood=flooded)
 
 
-def _remove(name: str | None) -> bool:
+def _remove(container: str) -> bool:
     """Remove by force in a thread of its own; whether it is verified to be gone in time."""
-    return _in_time(lambda: _remove_now(str(name)), seconds=END_SECONDS)
+    return _in_time(lambda: _remove_now(container), seconds=END_SECONDS)
 
 
-def _remove_now(name: str) -> bool:
+def _remove_now(container: str) -> bool:
     with engine() as client:
         deadline = time.monotonic() + END_SECONDS
         while time.monotonic() < deadline:
             try:
-                client.api.remove_container(name, force=True, v=True)
+                client.api.remove_container(container, force=True, v=True)
             except docker.errors.NotFound:
                 return True
             except docker.errors.APIError as error:

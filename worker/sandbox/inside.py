@@ -12,6 +12,7 @@ CODE = "/code"
 SOCKETS = "/run/rostrum"
 ENVIRONMENT = "/opt/env"
 RUNTIME = "/opt/rostrum"
+PYTHON = f"{RUNTIME}/bin/python"
 UID = 65534
 """Who the inside is, as it sees itself."""
 
@@ -19,9 +20,7 @@ NOFILE = 1024
 """Open files at most."""
 
 
-def command(
-    track_file: str, *, python: str = f"{RUNTIME}/bin/python", code: str = CODE
-) -> list[str]:
+def command(track_file: str, *, python: str = PYTHON, code: str = CODE) -> list[str]:
     """Our command over their file; `-P` keeps their folder off the path until LOAD."""
     return [python, "-P", "-m", "harness.remote.serve", f"{code}/{track_file}"]
 
@@ -50,9 +49,8 @@ def environment(limits: Limits) -> dict[str, str]:
 def labels(name: str, *, fence: int, deadline: float, given: Mapping[str, str]) -> dict[str, str]:
     """The labels of a cell; `deadline` is seconds since 1970, after which anyone may remove it."""
     named = {f"rostrum.{key}": value for key, value in given.items()}
-    ours = {
+    return named | {
         "rostrum.cell": name,
         "rostrum.fence": str(fence),
         "rostrum.deadline": f"{deadline:.0f}",
     }
-    return named | ours

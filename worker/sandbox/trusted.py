@@ -1,4 +1,4 @@
-"""No sandbox at all: a plain process of this user, for public data and code one would run anyway."""
+"""No sandbox at all: a plain process of this user, for public data and code of one's own."""
 
 import logging
 import os
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 from harness.errors import UsageError
 from harness.remote.client import Listener, RemoteAgent

@@ -206,7 +206,8 @@ def test_whatever_can_be_written_is_read_again(
 def test_no_bytes_raise_anything_but_a_usage_error(content: bytes) -> None:
     try:
         dialogues = read(content)
-    except UsageError as error:
-        assert error.message.startswith("f.txt:")
-    else:
-        assert all(dialogue.examples for dialogue in dialogues)
+    except UsageError:
+        return
+
+    assert dialogues
+    assert all(dialogue.examples for dialogue in dialogues)
