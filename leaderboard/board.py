@@ -132,7 +132,7 @@ def _latest_scored(session: Session, competition_id: str, split: Role) -> list[_
         .join(TrackReport, TrackReport.attempt_id == Attempt.id)
         .where(Attempt.id.in_(latest))
     )
-    for attempt, of, team, report in rows.tuples():
+    for attempt, of, team, report in rows:
         entry = found.setdefault(attempt.id, _Scored(attempt, of, team))
         published = cell(report)
         entry.cells[published.track] = published

@@ -160,7 +160,6 @@ def _put(
         row = session.scalar(_select(competition_id, role))
         if row is None:
             row = DataSet(competition_id=competition_id, role=role, nonce=secrets.token_hex(32))
-            session.add(row)
         elif (row.sha256, row.visibility) == (digest, visibility):
             return _stored(row)
         elif _has_scores(session, competition_id):
@@ -183,6 +182,7 @@ def _put(
         row.sha256 = digest
         row.content = packed
         row.created_at = now(session)
+        session.add(row)
         session.flush()
         return _stored(row)
 

@@ -109,7 +109,7 @@ def _under_way(session: Session, team: Team, ref: str) -> Accepted | None:
     ).one_or_none()
     if row is None:
         return None
-    attempt, submission = row.tuple()
+    attempt, submission = row
     still_same = attempt.state is State.RECEIVED or COMMIT.fullmatch(ref)
     if submission.ref == ref and still_same:
         return Accepted(submission.id, attempt.id, new=False)

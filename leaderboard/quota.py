@@ -51,8 +51,8 @@ class Usage:
         checks = f"{self.preflights_used} of {self.preflights_allowed} preflights"
         line = f"Used in {self.month} (UTC): {runs}; today: {checks}."
         if self.refunds_waiting:
-            what = _plural("refund", self.refunds_waiting)
-            line += f" {self.refunds_waiting} {what} wait for an organizer."
+            what = "refund waits" if self.refunds_waiting == 1 else "refunds wait"
+            line += f" {self.refunds_waiting} {what} for an organizer."
         if self.opens is not None:
             line += f" The next submission opens at {stamp(self.opens)}."
         return line

@@ -90,7 +90,7 @@ def submission(db: Database, submission_id: int) -> SubmissionView:
         found = session.execute(_latest().where(Submission.id == submission_id)).one_or_none()
         if found is None:
             raise UsageError(f"there is no submission {submission_id}", code="unknown_submission")
-        view = _view(session, found.tuple())
+        view = _view(session, found)
     moments = timeline(db, view.attempt_id)
     return replace(view, timeline=tuple(replace(moment, worker=None) for moment in moments))
 
@@ -104,7 +104,7 @@ def listing(
         chosen = chosen.where(Team.id == team_id)
     with db.read() as session:
         rows = session.execute(chosen.order_by(Submission.id.desc()))
-        return [_line(row.tuple(), ahead=None) for row in rows]
+        return [_line(row, ahead=None) for row in rows]
 
 
 def reports(db: Database, attempt_id: int) -> dict[str, Report]:
@@ -137,7 +137,7 @@ def preflight_log(db: Database, submission_id: int, track: Track) -> str:
     return text
 
 
-def _latest() -> Select[_Found]:
+def _latest() -> Select[Attempt, Submission, Team]:
     """Each submission with its team and its latest attempt."""
     newest = (
         select(func.max(Attempt.id))

@@ -57,7 +57,7 @@ def waiting(db: Database) -> list[Hint]:
             .where(Attempt.state.in_(_WAITING))
             .order_by(Attempt.state_since, Attempt.id)
         )
-        return [Hint(attempt_id, _WAITING[state]) for attempt_id, state in rows.tuples()]
+        return [Hint(attempt_id, _WAITING[state]) for attempt_id, state in rows]
 
 
 def sweep(db: Database) -> Swept:

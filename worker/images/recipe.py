@@ -83,9 +83,11 @@ def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
     found: list[tuple[str, bytes]] = []
     for item in folder.iterdir():
         name = f"{prefix}/{item.name}"
-        if item.is_dir() and item.name != "__pycache__":
+        if item.name == "__pycache__":
+            continue
+        if item.is_dir():
             found += _sources(item, name)
-        elif item.name.endswith((".py", ".typed")):
+        else:
             found.append((name, item.read_bytes()))
     return found
 

@@ -63,6 +63,17 @@ class Child:
             total_seconds=60,
         )
 
+    def ask(self, track: Track) -> None:
+        """Load and ask for one answer, checked as the evaluator checks it."""
+        self.load(track)
+        if track == "f1":
+            self.agent.respond([CONTEXT])
+        elif track == "hits":
+            self.agent.score_candidates([CONTEXT], [["a", "b", "c"]])
+        else:
+            rows = self.agent.next_word_probabilities([CONTEXT], [()], VOCABULARY)
+            check_probabilities(rows, count=1, vocabulary_size=len(VOCABULARY))
+
     def end(self) -> tuple[int, str, str]:
         """Hang up; status, standard output and standard error."""
         self.agent.close()
@@ -98,7 +109,7 @@ def serving(folder: Path, code: str, **environment: str) -> Iterator[Child]:
 def test_an_honest_agent_answers_all_three_verbs(tmp_path: Path) -> None:
     code = agent_code(
         scores="np.arange(sum(map(len, candidates))).reshape(1, -1)",
-        rows="np.asfortranarray([[1, 0, 0, 0, len(prefixes[0]), 'na\u00efve' in vocabulary]], 'f4')",
+        rows="np.asfortranarray([[1, 0, 0, 0, len(prefixes[0]), 'tea' in vocabulary]], 'f4')",
     )
     with serving(tmp_path, code + "eval_ppl(Agent)") as child:
         assert child.agent.hello == {"protocol": "1.0", "harness": __version__, "build": build()}
@@ -139,8 +150,7 @@ def test_what_it_prints_goes_to_standard_error_and_input_is_empty(tmp_path: Path
 def test_a_crash_is_told_without_its_text(tmp_path: Path, code: str, hint: str) -> None:
     with serving(tmp_path, code) as child:
         with pytest.raises(SubmissionError) as caught:
-            child.load("f1")
-            child.agent.respond([CONTEXT])
+            child.ask("f1")
         status, _, err = child.end()
     assert (caught.value.code, caught.value.detail) == ("crashed", hint)
     assert status == 1
@@ -161,8 +171,7 @@ def test_a_crash_is_told_without_its_text(tmp_path: Path, code: str, hint: str) 
 def test_leaving_without_an_answer_is_an_early_exit(tmp_path: Path, code: str) -> None:
     with serving(tmp_path, code, PATH=os.environ["PATH"]) as child:
         with pytest.raises(SubmissionError) as caught:
-            child.load("f1")
-            child.agent.respond([CONTEXT])
+            child.ask("f1")
         child.process.kill()
     assert (caught.value.code, caught.value.detail) == ("early_exit", None)
 
@@ -192,16 +201,9 @@ def test_leaving_without_an_answer_is_an_early_exit(tmp_path: Path, code: str) -
 def test_a_prediction_that_is_none(
     tmp_path: Path, track: Track, parts: dict[str, str], detail: str
 ) -> None:
-    with serving(tmp_path, agent_code(**parts) + f"eval_{track}(Agent)") as child:
-        child.load(track)
-        with pytest.raises(SubmissionError) as caught:
-            if track == "f1":
-                child.agent.respond([CONTEXT])
-            elif track == "hits":
-                child.agent.score_candidates([CONTEXT], [["a", "b", "c"]])
-            else:
-                rows = child.agent.next_word_probabilities([CONTEXT], [()], VOCABULARY)
-                check_probabilities(rows, count=1, vocabulary_size=len(VOCABULARY))
+    code = agent_code(**parts) + f"eval_{track}(Agent)"
+    with serving(tmp_path, code) as child, pytest.raises(SubmissionError) as caught:
+        child.ask(track)
     assert (caught.value.code, caught.value.detail) == ("invalid_prediction", detail)
 
 

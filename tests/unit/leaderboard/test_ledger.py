@@ -7,6 +7,7 @@ from itertools import product
 from threading import Barrier, Thread
 
 import pytest
+from house import House, report
 from sqlalchemy import select
 
 from harness.errors import OperatorError, SubmissionError, UsageError
@@ -15,7 +16,6 @@ from leaderboard.db.models import Attempt, Event, Kind, PreflightLog, Submission
 from leaderboard.ledger import Lost, Work
 from leaderboard.states import MAX_LOSSES, MAX_RETRIES, STAGES, Queue, State, may_move
 from leaderboard.transitions import move
-from tests.unit.leaderboard.conftest import House, report
 
 LOST = timedelta(seconds=91)
 

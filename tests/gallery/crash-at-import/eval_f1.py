@@ -1,0 +1,3 @@
+"""The track file raises."""
+
+raise RuntimeError("the weights are missing")

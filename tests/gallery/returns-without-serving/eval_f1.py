@@ -1,0 +1,3 @@
+"""A track file that ends without serving."""
+
+print("all done")

@@ -1,0 +1,12 @@
+"""Brings modules of our names."""
+
+from harness import eval_f1
+
+
+class Agent:
+    def respond(self, contexts):
+        return ["i like turtles" for _ in contexts]
+
+
+if __name__ == "__main__":
+    eval_f1(Agent)

@@ -1,0 +1,5 @@
+"""Never loads."""
+
+import time
+
+time.sleep(3600)

@@ -1,0 +1,233 @@
+"""A whole installation of its own for one test: home, competition, data, teams, processes.
+
+Leases and periods are 30 times shorter than in earnest. The processes are the real ones, found
+again by their ids and ended by them.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.data import fbdialog, sample
+from leaderboard import ledger
+from leaderboard.states import State
+
+PERIODS = {
+    "ROSTRUM_HEARTBEAT_SECONDS": "0.5",
+    "ROSTRUM_LOST_SECONDS": "3",
+    "ROSTRUM_BEAT_SECONDS": "2",
+    "ROSTRUM_REAP_SECONDS": "2",
+}
+
+COMPETITION = """\
+schema = 1
+[competition]
+id = "life"
+title = "Life of an attempt"
+sandbox = ["{sandbox}"]
+[[phase]]
+name = "only"
+opens = 2020-01-01T00:00:00Z
+closes = 2100-01-01T00:00:00Z
+[tracks.hits]
+[tracks.f1]
+[tracks.ppl]
+[limits]
+start = 20.0
+load = {load}
+batch = {batch}
+bank = 1.0
+total = 60.0
+memory = 1073741824
+repo_bytes = 1000000
+repo_files = 100
+[preflight]
+dialogues = 2
+"""
+
+AGENT = """\
+class Agent:
+    def respond(self, contexts):
+        return ["i like to talk about it ." for _ in contexts]
+
+    def score_candidates(self, contexts, candidates):
+        return [[float(len(text)) for text in row] for row in candidates]
+"""
+
+EVAL = """\
+from harness import eval_{track}
+from agent import Agent
+
+if __name__ == "__main__":
+    eval_{track}(Agent)
+"""
+
+
+def good(*tracks: str, agent: str = AGENT) -> dict[str, str]:
+    """The files of a submission that enters these tracks."""
+    return {"agent.py": agent} | {f"eval_{t}.py": EVAL.format(track=t) for t in tracks}
+
+
+@dataclass
+class Stage:
+    """One installation below `base`; `variables` is the environment of all its processes."""
+
+    base: Path
+    sandbox: str
+    variables: dict[str, str] = field(default_factory=dict)
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    @classmethod
+    def build(cls, base: Path, sandbox: str, *, load: float = 10.0, batch: float = 5.0) -> "Stage":
+        stage = cls(base, sandbox)
+        stage.variables = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("ROSTRUM_")},
+            **{key: os.environ[key] for key in ("ROSTRUM_SANDBOX_DIR", "ROSTRUM_CACHE_DIR")
+               if key in os.environ},
+            **PERIODS,
+            "ROSTRUM_HOME": str(base / "home"),
+            "ROSTRUM_LOCAL_REPOS": str(base / "repos"),
+        }
+        (base / "repos").mkdir(parents=True)
+        (base / "data").mkdir()
+        toml = base / "competition.toml"
+        toml.write_text(COMPETITION.format(sandbox=sandbox, load=load, batch=batch), "utf-8")
+        made = sample.make(7)
+        for split, count in (("train", 40), ("valid", 6), ("test", 6)):
+            dialogues = getattr(made, split)[:count]
+            fbdialog.write(base / "data" / f"{split}.txt", dialogues)
+        stage.rostrum("admin", "init")
+        stage.rostrum("admin", "competition", "load", str(toml))
+        for split in ("train", "valid", "test"):
+            hidden = ["--hidden"] if split == "test" else []
+            file = str(base / "data" / f"{split}.txt")
+            stage.rostrum("admin", "data", "import", file, "--role", split, *hidden)
+        stage.rostrum("admin", "data", "dictionary")
+        return stage
+
+    @property
+    def db(self) -> ledger.Database:
+        return ledger.open_database(f"sqlite:///{self.base / 'home' / 'rostrum.db'}")
+
+    def rostrum(self, *arguments: str) -> str:
+        """The output of one command that must succeed."""
+        done = subprocess.run(
+            [_rostrum(), *arguments],
+            env=self.variables,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def rostrum_json(self, *arguments: str) -> Any:
+        """The document that a command prints with `--json`."""
+        return json.loads(self.rostrum(*arguments, "--json"))
+
+    def team(self, name: str, files: dict[str, str]) -> int:
+        """A team with a private repository of these files; its id."""
+        repo = self.base / "repos" / name
+        repo.mkdir()
+        for file, content in files.items():
+            target = repo / file
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(content, "utf-8")
+        return self._registered(name, repo)
+
+    def team_from(self, name: str, folder: Path) -> int:
+        """A team whose repository holds a copy of `folder`."""
+        repo = self.base / "repos" / name
+        shutil.copytree(folder, repo)
+        return self._registered(name, repo)
+
+    def submit(self, team_id: int, ref: str = "main") -> int:
+        """The attempt of an accepted submission; the beat hints at it."""
+        return ledger.accept(self.db, team_id=team_id, ref=ref).attempt_id
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start one of the long commands in a session of its own, its output in a log."""
+        log = (self.base / f"{arguments[0]}-{len(self.running)}.log").open("wb")
+        process = subprocess.Popen(
+            [_rostrum(), *arguments],
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        log.close()
+        self.running.append(process)
+        return process
+
+    def shown(self, attempt_id: int) -> Any:
+        """The newest attempt's document; attempts and submissions are numbered alike here."""
+        return self.rostrum_json("admin", "submissions", "show", str(attempt_id))
+
+    def state(self, attempt_id: int) -> State:
+        """The state that the newest event led to."""
+        return ledger.timeline(self.db, attempt_id)[-1].target
+
+    def wait(self, attempt_id: int, *states: State, seconds: float = 90) -> State:
+        """Wait until the attempt is in one of these states."""
+        deadline = time.monotonic() + seconds
+        while (state := self.state(attempt_id)) not in states:
+            assert time.monotonic() < deadline, f"attempt {attempt_id} is {state}: {self.logs()}"
+            time.sleep(0.1)
+        return state
+
+    def quota(self, attempt_id: int) -> list[str]:
+        """The kinds of the attempt's quota entries, in order."""
+        from sqlalchemy import text
+
+        with self.db.read() as session:
+            rows = session.execute(
+                text("SELECT kind FROM quota_entries WHERE attempt_id = :id ORDER BY id"),
+                {"id": attempt_id},
+            )
+            return [str(row[0]) for row in rows]
+
+    def logs(self) -> str:
+        """The ends of what the processes said."""
+        return "\n".join(
+            f"--- {path.name}\n{path.read_text('utf-8', 'replace')[-3000:]}"
+            for path in sorted(self.base.glob("*.log"))
+        )
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """End a process and its children at once, as a machine that loses power would."""
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(timeout=30)
+
+    def close(self) -> None:
+        """End what still runs, politely, then by force."""
+        for process in self.running:
+            if process.poll() is None:
+                process.terminate()
+        for process in self.running:
+            try:
+                process.wait(timeout=40)
+            except subprocess.TimeoutExpired:
+                self.kill(process)
+
+    def _registered(self, name: str, repo: Path) -> int:
+        for arguments in (
+            ("init", "--quiet", "--initial-branch=main"),
+            ("add", "--all", "--force"),
+            ("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "work"),
+        ):
+            subprocess.run(["git", "-C", str(repo), *arguments], check=True, timeout=60)
+        added = self.rostrum_json("admin", "teams", "add", name, "--repo", str(repo))
+        return int(added["team"]["id"])
+
+
+def _rostrum() -> str:
+    return str(Path(sys.executable).with_name("rostrum"))
