@@ -1,7 +1,7 @@
 """One track of one attempt in one fresh cell: started, asked, ended, its end judged."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from harness.agent import Track
@@ -34,19 +34,24 @@ class Questions:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """Where an attempt sits its exams: the tree, its packages, the limits, the sandbox."""
+    """Where an attempt sits its exams: the tree, its packages, the limits, the sandbox.
+
+    `house` tells the cells of one installation from those of another on the same machine, whose
+    attempts bear the same numbers.
+    """
 
     sandbox: Sandbox
     code: Path
     environment: Path | None
     limits: Limits
-    labels: dict[str, str] = field(default_factory=dict)
+    house: str
+    worker: str
 
     def job(self, hold: Hold, track: Track, *, shard: str, keep_log: bool) -> Job:
         """The cell to start for one track."""
         limits = self.limits
         return Job(
-            name=f"rostrum-{hold.work.attempt_id}-{track}-{shard}",
+            name=f"rostrum-{hold.work.attempt_id}-{track}-{shard}-{self.house}",
             fence=hold.work.fence,
             code=self.code,
             track_file=f"eval_{track}.py",
@@ -54,7 +59,7 @@ class Seat:
             environment=self.environment,
             keep_log=keep_log,
             deadline_seconds=limits.start + limits.load + limits.total + _SPARE_SECONDS,
-            labels=self.labels,
+            labels={"rostrum.worker": self.worker},
         )
 
 

@@ -5,6 +5,7 @@ No hidden byte is read here, and nothing is charged.
 
 from collections.abc import Mapping
 from dataclasses import fields
+from hashlib import sha256
 
 from harness.agent import Track
 from harness.evaluation import PUBLIC_SECRET
@@ -32,7 +33,7 @@ def preflight(workplace: Workplace, hold: Hold) -> None:
     name = entry_name(fetched.path, default=hold.work.team)
     hold.advance(State.BUILDING, commit=fetched.commit, tracks=tracks, entry=name)
     bench = workplace.benches.get(rules.sandbox[0])
-    seat = taken_seat(workplace, fetched, bench, rules.limits)
+    seat = taken_seat(workplace, hold, fetched, bench, rules.limits)
     hold.advance(
         State.PREFLIGHT,
         environment=seat.environment.name if seat.environment else None,
@@ -70,7 +71,11 @@ def fetched_tree(workplace: Workplace, hold: Hold, limits: Mapping[str, float | 
 
 
 def taken_seat(
-    workplace: Workplace, fetched: Fetched, bench: Bench, limits: Mapping[str, float | int]
+    workplace: Workplace,
+    hold: Hold,
+    fetched: Fetched,
+    bench: Bench,
+    limits: Mapping[str, float | int],
 ) -> Seat:
     """Where the tree is run, its requirements installed."""
     environment = prepare_environment(
@@ -78,7 +83,21 @@ def taken_seat(
         runtime=bench.runtime,
         place=Place.open(workplace.settings.sandbox_directory),
     )
-    return Seat(bench.sandbox, fetched.path, environment, cell_limits(limits))
+    return Seat(
+        sandbox=bench.sandbox,
+        code=fetched.path,
+        environment=environment,
+        limits=cell_limits(limits),
+        house=_house(workplace, hold),
+        worker=workplace.name,
+    )
+
+
+def _house(workplace: Workplace, hold: Hold) -> str:
+    """Eight hex digits that no other installation has: they hang on two random numbers of it."""
+    db, name = workplace.db, hold.work.competition_id
+    parts = (competition.secret(db, name), datasets.hidden_name(db, name, hold.work.split))
+    return sha256(parts[0] + parts[1].encode("ascii")).hexdigest()[:8]
 
 
 def cell_limits(limits: Mapping[str, float | int]) -> Limits:

@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from dataclasses import asdict
+from typing import Any
 
 import torch
 from model import MARKS, Config, Seq2Seq
@@ -50,12 +51,10 @@ def start_from_frequency(model: Seq2Seq, replies: list[list[str]]) -> None:
     model.bias.data = (seen / seen.sum()).log()
 
 
-def background(examples: list[tuple[Context, str]], seed: int) -> list[list[list[str]]]:
-    """Contexts drawn from the training set, each as its persona and its turns' texts."""
+def background(examples: list[tuple[Context, str]], seed: int) -> list[dict[str, Any]]:  # Any: JSON
+    """Contexts drawn from the training set, as `dataclasses.asdict` writes them."""
     drawn = random.Random(seed).sample(examples, min(BACKGROUND, len(examples)))  # noqa: S311
-    return [
-        [list(context.persona), [turn.text for turn in context.turns]] for context, _ in drawn
-    ]
+    return [asdict(context) for context, _ in drawn]
 
 
 if __name__ == "__main__":

@@ -126,7 +126,9 @@ def _progress(track: Track) -> Iterator[Callable[[int, int], None]]:
         TextColumn("examples"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    quiet = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task(track, total=None)
 
         def show(done: int, total: int) -> None:

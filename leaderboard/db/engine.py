@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
 from harness.errors import UsageError
@@ -130,7 +130,7 @@ def schema_version(database: Database) -> str | None:
                 return None
             version: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
             return version
-    except OperationalError as error:
+    except DatabaseError as error:
         raise UsageError(
             f"the database {_shown(database.engine.url)} cannot be reached: {error.orig}",
             code="database_down",

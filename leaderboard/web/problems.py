@@ -1,7 +1,6 @@
 """Errors as answers: below /api/ the house's error body, elsewhere a page, both with one status."""
 
 import logging
-from typing import Any
 
 from flask import Flask, Response, jsonify, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
@@ -26,11 +25,14 @@ STATUS: dict[str, int] = {
 """The status of an error code that is not simply 400."""
 
 SENTENCES: dict[int, tuple[str, str, str]] = {
-    404: ("not_found", "There is no such page", "Check the address; the board links every page."),
+    404: ("not_found", "There is nothing at this address", "The board links every page."),
     405: ("method_not_allowed", "This address does not answer that method", ""),
     413: ("too_large", "The request's body is too large", "Send only what the help page names."),
     415: ("not_json", "The body is not JSON", "Send it with Content-Type: application/json."),
 }
+
+TITLES: dict[int, str] = {404: "Not here", 500: "The site failed to answer"}
+"""The heading of an error's page."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +65,7 @@ def _unforeseen(error: Exception) -> Response:
     return answer(
         500,
         code="internal",
-        message="The site failed to answer",
+        message="Something unforeseen went wrong in the site",
         hint="It is not your fault; the organizer finds the reason in the site's log.",
     )
 
@@ -73,7 +75,7 @@ def answer(status: int, *, code: str, message: str, hint: str) -> Response:
     if request.path.startswith("/api/"):
         response = jsonify({"error": {"code": code, "message": message, "hint": hint}})
     else:
-        response = Response(_page(message=message, hint=hint), mimetype="text/html")
+        response = Response(_page(status, message=message, hint=hint), mimetype="text/html")
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     if status == 401:
@@ -81,15 +83,16 @@ def answer(status: int, *, code: str, message: str, hint: str) -> Response:
     return response
 
 
-def _page(*, message: str, hint: str) -> str:
-    chrome: dict[str, Any] = {  # Any: a template's variables
-        "demo": False,
-        "home_url": url_for("pages.front"),
-        "here": "",
-        "json_url": None,
-        "live_seconds": None,
-    }
-    title, _, rest = message.partition(": ")
+def _page(status: int, *, message: str, hint: str) -> str:
+    """The error as a page that needs no database."""
     return render_template(
-        "error.html", title=title, message=rest or hint, hint=hint if rest else "", **chrome
+        "error.html",
+        title=TITLES.get(status, "The site cannot do that"),
+        message=message,
+        hint=hint,
+        home_url=url_for("pages.front"),
+        demo=False,
+        here="",
+        json_url=None,
+        live_seconds=None,
     )

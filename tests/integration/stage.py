@@ -89,8 +89,11 @@ class Stage:
         stage = cls(base, sandbox)
         stage.variables = {
             **{key: value for key, value in os.environ.items() if not key.startswith("ROSTRUM_")},
-            **{key: os.environ[key] for key in ("ROSTRUM_SANDBOX_DIR", "ROSTRUM_CACHE_DIR")
-               if key in os.environ},
+            **{
+                key: os.environ[key]
+                for key in ("ROSTRUM_SANDBOX_DIR", "ROSTRUM_CACHE_DIR")
+                if key in os.environ
+            },
             **PERIODS,
             "ROSTRUM_HOME": str(base / "home"),
             "ROSTRUM_LOCAL_REPOS": str(base / "repos"),

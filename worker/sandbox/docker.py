@@ -172,10 +172,17 @@ class DockerCell(OneCell):
                 except docker.errors.NotFound:
                     return Exit()
                 if not state["Running"]:
-                    return exit_of(state["ExitCode"], out_of_memory=state["OOMKilled"])
+                    return _exit(state)
                 if time.monotonic() > deadline:
                     return Exit(removed=True)
                 time.sleep(POLL_SECONDS)
+
+
+def _exit(state: dict[str, Any]) -> Exit:  # Any: the engine's own JSON
+    """The end of a container. A child that was killed for memory marks it, too; if the agent
+    then left in order, that was its own affair."""
+    status = state["ExitCode"]
+    return exit_of(status, out_of_memory=state["OOMKilled"] and status != 0)
 
 
 def _create(job: Job, options: dict[str, Any]) -> str:  # Any: the engine's own vocabulary
@@ -212,7 +219,7 @@ def _attach(container: str, *, keep: int) -> Tail:
     with engine() as client:
         stream = client.api.attach_socket(container, params={"stdout": 1, "stderr": 1, "stream": 1})
         descriptor = os.dup(stream.fileno())
-        stream.close()
+        stream._response.close()  # the SDK hangs the rest of the connection here
 
     def flooded() -> None:
         with engine() as client:

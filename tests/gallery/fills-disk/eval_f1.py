@@ -1,20 +1,20 @@
 """Fills every place it can write, then answers."""
 
-import os
+import contextlib
+from pathlib import Path
 
 from harness import eval_f1
+
+PLACES = ("/tmp", "/dev/shm", "/", "/code", "/run/rostrum", "/opt/env", "/dev", "/var/tmp")
 
 
 class Agent:
     def respond(self, contexts):
-        for folder in ("/tmp", "/dev/shm", "/", "/code", "/run/rostrum", "/opt/env", "/dev", "/var/tmp"):
-            try:
-                with open(os.path.join(folder, "filler"), "wb") as file:
-                    for _ in range(4096):
-                        file.write(b"x" * (1 << 20))
-                    raise SystemExit(f"{folder} took 4 GB")
-            except OSError:
-                pass
+        for place in PLACES:
+            with contextlib.suppress(OSError), (Path(place) / "filler").open("wb") as file:
+                for _ in range(4096):
+                    file.write(b"x" * (1 << 20))
+                raise SystemExit(f"{place} took 4 GB")
         return ["i like turtles" for _ in contexts]
 
 

@@ -1,5 +1,6 @@
 """Signals every process that it can see."""
 
+import contextlib
 import os
 import signal
 
@@ -8,10 +9,8 @@ from harness import eval_f1
 
 class Agent:
     def respond(self, contexts):
-        try:
+        with contextlib.suppress(OSError):
             os.kill(-1, signal.SIGKILL)
-        except OSError:
-            pass
         return ["i like turtles" for _ in contexts]
 
 

@@ -1,0 +1,183 @@
+"""A track file run by hand: where its data comes from and what it prints."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.agent import TRACKS, Track
+from harness.cli.by_hand import data_file, find_dictionary
+from harness.data import fbdialog
+from harness.dialogue import Dialogue, Example
+from harness.errors import UsageError
+from harness.evaluation import evaluate
+from harness.report import Report
+from harness.text import Vocabulary
+
+SUBMISSION = """
+import numpy as np
+from harness import {call}
+
+class Agent:
+    def respond(self, contexts):
+        return ["tea\\x1b[31m for " + (c.persona[0] if c.persona else "me") for c in contexts]
+    def score_candidates(self, contexts, candidates):
+        return [[float(len(text)) for text in texts] for texts in candidates]
+    def next_word_probabilities(self, contexts, prefixes, vocabulary):
+        return np.ones((len(contexts), len(vocabulary)), np.float32)
+
+if __name__ == "__main__":
+    {call}(Agent)
+"""
+
+
+def dialogue(name: str) -> Dialogue:
+    first = Example(("hi",), ("i like green tea",), ("coffee", "no", "i like green tea"))
+    second = Example(("why ?",), ("it is hot",), ("it is hot", "it is terribly hot", "x"))
+    return Dialogue(name, persona=(f"i am {name} .",), examples=(first, second))
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    fbdialog.write(folder / "train_self_original.txt", [dialogue("one"), dialogue("two")])
+    fbdialog.write(folder / "valid_self_original.txt", [dialogue("three"), dialogue("four")])
+    return folder
+
+
+def run(
+    tmp_path: Path, call: str, *arguments: str, **options: str
+) -> subprocess.CompletedProcess[str]:
+    file = tmp_path / f"{call}.py"
+    file.write_text(SUBMISSION.format(call=call), encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, str(file), *arguments],
+        cwd=tmp_path,
+        env={key: value for key, value in os.environ.items() if key != "ROSTRUM_DATA"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        **options,  # type: ignore[call-overload]  # `input` alone
+    )
+
+
+@pytest.mark.parametrize("track", TRACKS)
+def test_by_hand_it_prints_score_interval_n_speed_and_signature(
+    tmp_path: Path, data: Path, track: Track
+) -> None:
+    done = run(tmp_path, f"eval_{track}", "--json", "out.json")
+    assert (done.returncode, done.stderr) == (0, "")
+    report = Report.from_json(json.loads((tmp_path / "out.json").read_text(encoding="utf-8")))
+    lines = dict(line.split(None, 1) for line in done.stdout.splitlines())
+    title = {"hits": "hits@1", "f1": "F1", "ppl": "perplexity"}[track]
+    shown = {"hits": "50.00 %", "f1": f"{100 * report.score.value:.2f} %", "ppl": "22"}[track]
+    assert lines[title].startswith(f"{shown} (95 % interval ")
+    assert lines["n"] == "4 examples in 2 dialogues"
+    assert lines["speed"].endswith(" examples/s")
+    assert lines["signature"] == report.signature
+    assert report.track == track
+    assert report.sandbox == "in-process"
+
+
+def test_ppl_counts_words_and_finds_the_dictionary_beside_the_data(
+    tmp_path: Path, data: Path
+) -> None:
+    done = run(tmp_path, "eval_ppl", "--data", "data/train_self_original.txt", "--json", "-")
+    report = Report.from_json(json.loads(done.stdout))
+    files = [data / f"{split}_self_original.txt" for split in ("train", "valid")]
+    vocabulary = Vocabulary.build(*map(fbdialog.read, files))
+    assert report.vocabulary == len(vocabulary)
+    assert report.score.value == pytest.approx(len(vocabulary))
+    assert (report.tokens, report.unknown) == (14, 0)
+    vocabulary.save(tmp_path / "official.tsv")
+    assert find_dictionary(tmp_path / "official.tsv", beside=files[0]) == vocabulary
+
+
+def test_limit_split_and_batch_size(tmp_path: Path, data: Path) -> None:
+    done = run(
+        tmp_path, "eval_f1", "--split", "train", "--limit", "1", "--batch-size", "1", "--json", "-"
+    )
+    report = Report.from_json(json.loads(done.stdout))
+    train = fbdialog.read(data / "train_self_original.txt")
+
+    class Persona:
+        def respond(self, contexts):  # type: ignore[no-untyped-def]
+            return [f"tea [31m for {context.persona[0]}" for context in contexts]
+
+    assert report.score == evaluate(Persona(), train[:1], "f1").score
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--data", "nowhere"), "there is no nowhere/valid_self_original.txt"),
+        (("--split", "test"), "there is no data/test_self_original.txt"),
+        (("--split", "tset"), "'tset' is not one of 'train', 'valid', 'test'"),
+        (("--limit", "0"), "0 is not in the range"),
+        (("--dictionary", "none.tsv"), "none.tsv"),
+        (("--data", "alone.txt"), "train_self_original.txt and valid_self_original.txt beside"),
+        (("--json", "no/such/folder.json"), "cannot write no/such/folder.json"),
+    ],
+)
+def test_asking_wrongly_is_answered_in_a_sentence(
+    tmp_path: Path, data: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    (tmp_path / "alone").mkdir()
+    fbdialog.write(tmp_path / "alone" / "alone.txt", [dialogue("x")])
+    arguments = tuple("alone/alone.txt" if part == "alone.txt" else part for part in arguments)
+    done = run(tmp_path, "eval_ppl", *arguments)
+    assert done.returncode == 2
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_invalid_prediction_by_hand_is_a_sentence_and_status_1(
+    tmp_path: Path, data: Path
+) -> None:
+    file = tmp_path / "eval_hits.py"
+    code = SUBMISSION.format(call="eval_hits").replace("float(len(text))", "float('nan')")
+    file.write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(file), "--data", str(data)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "a score is NaN or infinite" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_data_folder_may_be_named_by_the_environment(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROSTRUM_DATA", str(data))
+    assert data_file(None, split="train") == data / "train_self_original.txt"
+    monkeypatch.delenv("ROSTRUM_DATA")
+    monkeypatch.chdir(data.parent)
+    assert data_file(None, split="valid") == Path("data/valid_self_original.txt")
+    with pytest.raises(UsageError, match="ROSTRUM_DATA"):
+        data_file(data, split="test")
+
+
+def test_a_chat_ends_on_an_empty_line_and_shows_no_control_characters(
+    tmp_path: Path, data: Path
+) -> None:
+    done = run(tmp_path, "interactive", "--persona", "i am me .", input="hello\nand you?\n\nmore\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("agent: tea [31m for i am me .") == 2
+    assert "\x1b" not in done.stdout
+
+
+def test_a_chat_draws_its_persona_by_the_seed(tmp_path: Path, data: Path) -> None:
+    shown = {
+        run(tmp_path, "interactive", "--seed", str(seed), input="").stdout.splitlines()[0]
+        for seed in range(6)
+    }
+    assert shown == {"persona: i am three .", "persona: i am four ."}

@@ -1,0 +1,41 @@
+"""The `competition.toml` of a demo."""
+
+_TEMPLATE = """\
+schema = 1
+
+[competition]
+id = "{id}"
+title = "{title}"
+rank = "convai2"
+sandbox = ["{sandbox}"]
+
+[[phase]]
+name = "demo"
+opens = 2020-01-01T00:00:00Z
+closes = 2100-01-01T00:00:00Z
+split = "test"
+
+[tracks.hits]
+candidates = 20
+
+[tracks.f1]
+
+[tracks.ppl]
+zero = "infinite"
+
+[preflight]
+dialogues = {dialogues}
+per_day = 10
+
+[quota]
+scored_per_month = 1
+"""
+
+PREFLIGHT_DIALOGUES = 5
+
+
+def toml(*, competition_id: str, title: str, sandbox: str) -> str:
+    """A competition that is open now, scores the test split, and trusts `sandbox` alone."""
+    return _TEMPLATE.format(
+        id=competition_id, title=title, sandbox=sandbox, dialogues=PREFLIGHT_DIALOGUES
+    )
