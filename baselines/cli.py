@@ -2,4 +2,7 @@
 
 from harness.cli.command import Command
 
-COMMANDS: tuple[Command, ...] = ()
+COMMANDS: tuple[Command, ...] = (
+    Command("train", "Train a baseline and write its checkpoint.", "baselines.commands:train"),
+    Command("new", "Start a submission folder from a baseline.", "baselines.commands:new"),
+)

@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Protocol, cast
 
@@ -87,30 +87,25 @@ def evaluate(
         if progress is not None:
             progress(done, total)
     totals = tuple(Total(tally.value, tally.weight) for tally in tallies)
-    scored = int(sum(tally.weight for tally in tallies))
-    ppl = vocabulary if track == "ppl" else None
-    return Report(
+    signature = Signature(
+        track=track,
+        data=data_name if data_name is not None else jsonl.digest(dialogues),
+        k=1 if track == "hits" else None,
+        candidates=_candidates(dialogues) if track == "hits" else None,
+        zero=zero if track == "ppl" else None,
+        vocabulary=vocabulary.sha256 if track == "ppl" and vocabulary else None,
+        seed=seed,
+    )
+    report = Report(
         track=track,
         score=score(track, totals, examples=total, seed=seed),
-        signature=str(
-            Signature(
-                track=track,
-                data=data_name if data_name is not None else jsonl.digest(dialogues),
-                k=1 if track == "hits" else None,
-                candidates=_candidates(dialogues) if track == "hits" else None,
-                zero=zero if track == "ppl" else None,
-                vocabulary=ppl.sha256 if ppl is not None else None,
-                seed=seed,
-            )
-        ),
+        signature=str(signature),
         sandbox=sandbox,
         totals=totals,
-        tokens=scored if ppl is not None else None,
-        unknown=sum(tally.skipped for tally in tallies) if ppl is not None else None,
-        vocabulary=len(ppl) if ppl is not None else None,
         seconds=time.monotonic() - start,
         agent=dict(agent_facts or {}),
     )
+    return _with_words(report, tallies, vocabulary) if vocabulary and track == "ppl" else report
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +138,16 @@ class _Tally:
         self.value += gain.value
         self.weight += gain.weight
         self.skipped += gain.skipped
+
+
+def _with_words(report: Report, tallies: Sequence[_Tally], vocabulary: Vocabulary) -> Report:
+    """The report of ppl, which also counts words."""
+    return replace(
+        report,
+        tokens=int(sum(tally.weight for tally in tallies)),
+        unknown=sum(tally.skipped for tally in tallies),
+        vocabulary=len(vocabulary),
+    )
 
 
 class _Asker(Protocol):

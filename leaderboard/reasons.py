@@ -17,10 +17,12 @@ def why(standing: Standing, *, tracks: Sequence[Track], sharing: int = 0) -> str
     """Why this rank, from the places that made it; `sharing` counts others of the same rank.
 
     Example: "Rank 2 by its best place, 1st in F1; ties are broken by the next places: 3rd in
-    hits@1. Perplexity was not entered, which counts as the worst place."
+    hits@1. Perplexity was not entered, the worst place."
     """
     if standing.rank is None:
         return BASELINE
+    if not standing.places:
+        return f"Rank {standing.rank}: no track of this competition was entered."
     order = {track: number for number, track in enumerate(tracks)}
     places = sorted((place, order[track], track) for track, place in standing.places.items())
     named = [f"{ordinal(place)} in {NAMES[track]}" for place, _, track in places]

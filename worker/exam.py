@@ -59,7 +59,7 @@ class Seat:
             environment=self.environment,
             keep_log=keep_log,
             deadline_seconds=limits.start + limits.load + limits.total + _SPARE_SECONDS,
-            labels={"rostrum.worker": self.worker},
+            labels={"worker": self.worker},
         )
 
 

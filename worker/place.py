@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,12 +48,20 @@ class Place:
         """Installed requirements of submissions, by hash."""
         return self.root / "environments"
 
-    def new_cell(self, name: str) -> Path:
-        """A fresh folder for one cell; the caller removes it."""
-        folder = self.root / "cells" / f"{name}-{secrets.token_hex(4)}"
+    def new_cell(self, name: str, *, seconds: float) -> Path:
+        """A fresh folder for one cell; the caller removes it, or `sweep` after `seconds`."""
+        mark = f"{time.time() + seconds:.0f}-{secrets.token_hex(4)}"
+        folder = self.root / "cells" / f"{name}-{mark}"
         folder.mkdir(mode=0o755)
         folder.chmod(0o755)
         return folder
+
+    def sweep(self) -> None:
+        """Remove the folders of cells that are past their deadline: their worker was killed."""
+        for folder in (self.root / "cells").iterdir():
+            _, deadline, _ = folder.name.rsplit("-", 2)
+            if int(deadline) < time.time():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def stage(self, tree: Path, destination: Path) -> Path:
         """A copy of `tree` that any user can read and only we can write; `tree` if it is one.

@@ -250,7 +250,9 @@ class RemoteAgent:
     ) -> None:
         self.close()
 
-    def _ask_array(self, body: Body, *, dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    def _ask_array(
+        self, body: Body, *, dtype: str, shape: tuple[int, ...]
+    ) -> NDArray[Any]:  # Any: float32 or float64
         described = array(dtype, shape)
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         frame = self._ask(body, max_json=len(dumps(described)), binary_bytes=size)

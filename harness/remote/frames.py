@@ -29,7 +29,7 @@ MAX_DEPTH = 8
 
 _MAX_INTEGER = 20
 _MAX_FLOAT = 40
-_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?+', re.DOTALL)  # possessive: linear on any input
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BRACKET = re.compile(r"[\[\]{}]")
 

@@ -4,7 +4,11 @@ It knows no model: a recipe gives it parameters to move and a loss for each step
 """
 
 import random
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import TracebackType
+from typing import Self
 
 import torch
 from rich.console import Console
@@ -81,10 +85,8 @@ def fit(
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, betas=(0.9, 0.98))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: rate_at(at, steps=steps))
     model.train()
-    losses: list[float] = []
-    with _progress() as progress:
-        task = progress.add_task(name, total=steps, loss=float("nan"), speed=0.0)
-        seen = 0
+    losses: deque[float] = deque(maxlen=50)
+    with _Progress(name, steps) as progress:
         for _, batch in zip(range(steps), order, strict=False):
             optimizer.zero_grad(set_to_none=True)
             loss = loss_of(batch)
@@ -92,23 +94,58 @@ def fit(
             nn.utils.clip_grad_norm_(model.parameters(), clip)
             optimizer.step()
             schedule.step()
-            losses = [*losses[-49:], loss.item()]
-            seen += len(batch)
-            elapsed = progress.tasks[0].elapsed or 1e-9
-            progress.update(
-                task, advance=1, loss=sum(losses) / len(losses), speed=seen / elapsed
-            )
+            losses.append(loss.item())
+            progress.step(sum(losses) / len(losses), examples=len(batch))
     model.eval()
     return sum(losses) / max(1, len(losses))
 
 
-def _progress() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:,}/{task.total:,} steps"),
-        TextColumn("loss {task.fields[loss]:.3f}"),
-        TextColumn("{task.fields[speed]:,.0f} examples/s"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-    )
+class _Progress:
+    """How far a training is: a bar in a terminal, else a line every few seconds."""
+
+    SECONDS = 5.0
+
+    def __init__(self, name: str, steps: int) -> None:
+        self.console = Console(stderr=True)
+        self.name, self.steps, self.done, self.seen = name, steps, 0, 0
+        self.began = self.said = time.monotonic()
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:,}/{task.total:,} steps"),
+            TextColumn("loss {task.fields[loss]:.3f}"),
+            TextColumn("{task.fields[speed]:,.0f} examples/s"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self.task = self.bar.add_task(name, total=steps, loss=float("nan"), speed=0.0)
+
+    def step(self, loss: float, *, examples: int) -> None:
+        """One step more, with the mean loss of late."""
+        now = time.monotonic()
+        self.done, self.seen = self.done + 1, self.seen + examples
+        speed = self.seen / max(now - self.began, 1e-9)
+        self.bar.update(self.task, advance=1, loss=loss, speed=speed)
+        late = now - self.said >= self.SECONDS or self.done == self.steps
+        if late and not self.console.is_terminal:
+            self.said = now
+            left = (now - self.began) / self.done * (self.steps - self.done)
+            self.console.print(
+                f"{self.name}: {self.done:,}/{self.steps:,} steps, loss {loss:.3f}, "
+                f"{speed:,.0f} examples/s, {left:.0f} s left",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def __enter__(self) -> Self:
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.stop()

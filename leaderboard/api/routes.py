@@ -100,4 +100,5 @@ def _board(competition_id: str) -> Response:
     db = database()
     response = jsonify(board_document(board(db, competition_id), silence(db)))
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response

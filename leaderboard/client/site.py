@@ -38,7 +38,7 @@ class SiteError(RostrumError):
         super().__init__(message, code=code, hint=hint)
 
 
-class Unreachable(SiteError):
+class UnreachableError(SiteError):
     """No answer came; asking again later may help."""
 
 
@@ -89,7 +89,7 @@ class Site:
                 document = _document(_bounded(answer))
                 status = answer.status_code
         except httpx.HTTPError as error:
-            raise Unreachable(
+            raise UnreachableError(
                 f"{self.url} did not answer: {one_line(str(error)) or type(error).__name__}",
                 code="unreachable",
                 hint="Check --site and that `rostrum serve` runs there.",

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from leaderboard.client import shown
-from leaderboard.client.site import Document, Site, SiteError, Unreachable
+from leaderboard.client.site import Document, Site, SiteError, UnreachableError
 from leaderboard.client.submit import optional_token
 
 POLL_SECONDS = 2.0
@@ -102,7 +102,7 @@ def _follow(
         time.sleep(POLL_SECONDS)
         try:
             document = door.submission(number)
-        except Unreachable:
+        except UnreachableError:
             if time.monotonic() - heard > PATIENCE_SECONDS:
                 raise
             continue

@@ -72,7 +72,7 @@ class VerdictGroup:
 
 @dataclass(frozen=True, slots=True)
 class HelpPage:
-    """Everything that the page shows; `title`, `rules` and `limits` are empty without a competition."""
+    """What the page shows; `title`, `rules`, `limits` are empty without a competition."""
 
     site: str
     title: str

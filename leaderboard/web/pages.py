@@ -9,7 +9,8 @@ from leaderboard.api.context import database
 from leaderboard.board import board, submission
 from leaderboard.waiting import silence
 from leaderboard.web import help as help_text
-from leaderboard.web import view
+from leaderboard.web.board_page import board_page as board_view
+from leaderboard.web.submission_page import submission_page as submission_view
 
 pages = Blueprint("pages", __name__)
 
@@ -44,7 +45,7 @@ def submission_page(submission_id: int) -> Response:
     found = submission(db, submission_id)
     return _render(
         "submission.html",
-        page=view.submission_page(found, silence(db), site=_site()),
+        page=submission_view(found, silence(db), site=_site()),
         competition_id=found.competition_id,
         demo=competition.is_demo(db, found.competition_id),
         json_url=url_for("api.show_submission", submission_id=submission_id),
@@ -60,9 +61,7 @@ def help_page() -> Response:
     return _render(
         "help.html",
         here="help",
-        page=help_text.help_page(
-            competition.get(db, chosen) if chosen else None, site=_site()
-        ),
+        page=help_text.help_page(competition.get(db, chosen) if chosen else None, site=_site()),
         demo=competition.is_demo(db, chosen) if chosen else False,
     )
 
@@ -74,7 +73,7 @@ def _board(competition_id: str, *, json_url: str) -> Response:
     return _render(
         "board.html",
         here="board",
-        page=view.board_page(found, rules, silence(db)),
+        page=board_view(found, rules, silence(db)),
         competition_id=competition_id,
         demo=found.demo,
         json_url=json_url,
@@ -90,7 +89,8 @@ def _render(template: str, **values: Any) -> Response:  # Any: a template's vari
         home = _home(chosen)
     response = make_response(render_template(template, **{**chrome, "home_url": home, **values}))
     response.add_etag()
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _site() -> str:

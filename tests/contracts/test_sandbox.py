@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,11 +19,13 @@ from harness.remote.serve import build
 from harness.text import Vocabulary
 from worker.images import prepare
 from worker.images.runtime import Runtime
+from worker.place import Place
 from worker.sandbox import Cell, Exit, Job, Limits, Sandbox
 from worker.sandbox.bubblewrap import BubblewrapSandbox
 from worker.sandbox.cell import AlreadyRunningError
 from worker.sandbox.choose import open_sandbox, pick
 from worker.sandbox.slots import Slot, processes_of
+from worker.settings import from_environment
 
 HERE = Path(__file__).resolve().parent
 GOOD = HERE.parent / "gallery" / "good"
@@ -178,8 +181,8 @@ def test_one_that_does_not_leave_is_removed_quickly(sandbox: Sandbox, job: Job) 
 
 def test_files_of_a_cell_are_removed(sandbox: Sandbox, job: Job) -> None:
     with sandbox.start(job):
-        assert cell_folders(job)
-    assert not cell_folders(job)
+        assert cell_folders(job.name)
+    assert not cell_folders(job.name)
 
 
 def test_a_missing_track_file_is_theirs_not_a_hang(sandbox: Sandbox, job: Job) -> None:
@@ -415,7 +418,7 @@ def test_an_engine_that_does_not_answer_is_ours(
         with pytest.raises(OperatorError) as raised:
             attempt()
         assert raised.value.code == "engine_down"
-    assert not cell_folders(job)
+    assert not cell_folders(job.name)
 
 
 @pytest.mark.docker
@@ -437,7 +440,7 @@ def test_each_cell_has_a_user_id_of_its_own(job: Job) -> None:
     second = dataclasses.replace(job, name=f"{job.name}-second")
     with bubblewrap.start(job) as one, bubblewrap.start(second) as two:
         assert isinstance(bubblewrap, BubblewrapSandbox)
-        uids = {cell._slot.uid for cell in (one, two)}  # type: ignore[attr-defined]
+        uids = {cell._slot.uid for cell in (one, two)}
         assert len(uids) == 2
         assert all(uid >= 60_000 and processes_of(uid) for uid in uids)
     assert not [process for uid in uids for process in processes_of(uid)]
@@ -466,12 +469,12 @@ def test_cells_die_with_their_worker(tmp_path: Path) -> None:
         "from worker.sandbox.choose import open_sandbox\n"
         "sandbox = open_sandbox('bubblewrap', runtime=prepare('bubblewrap', lambda _: None))\n"
         f"job = Job(name='rostrum-orphan', fence=1, code=Path({str(GOOD)!r}),\n"
-        "          track_file='eval_f1.py', limits=Limits())\n"
+        "          track_file='eval_f1.py', limits=Limits(), deadline_seconds=-5)\n"
         "print(sandbox.start(job)._slot.uid, flush=True)\n"
         "time.sleep(600)\n"
     )
     worker = subprocess.Popen(
-        [os.sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=HERE.parent.parent
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=HERE.parent.parent
     )
     assert worker.stdout is not None
     uid = int(worker.stdout.readline())
@@ -483,6 +486,20 @@ def test_cells_die_with_their_worker(tmp_path: Path) -> None:
     while processes_of(uid) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not processes_of(uid)
+    assert cell_folders("rostrum-orphan")
+    opened("bubblewrap").reap()
+    assert not cell_folders("rostrum-orphan")
+
+
+@pytest.mark.bubblewrap
+def test_the_reaper_ends_what_was_left_under_an_id_that_nobody_holds() -> None:
+    held = Slot(Place.open(from_environment().sandbox_directory).slots)
+    ids = {"user": held.uid, "group": held.uid, "extra_groups": []}
+    left = subprocess.Popen(["sleep", "600"], **ids)
+    assert opened("bubblewrap").reap() == 0
+    held.release()
+    assert opened("bubblewrap").reap() == 1
+    assert left.wait(5) == -9
 
 
 def test_bubblewrap_without_root_is_refused(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -524,6 +541,5 @@ def test_without_an_engine_bubblewrap_is_picked(
     assert pick() == "bubblewrap"
 
 
-def cell_folders(job: Job) -> list[Path]:
-    root = Path(os.environ.get("ROSTRUM_SANDBOX_DIR") or "/var/tmp/rostrum-sandbox")
-    return list((root / "cells").glob(f"{job.name}-*"))
+def cell_folders(name: str) -> list[Path]:
+    return list((from_environment().sandbox_directory / "cells").glob(f"{name}-*"))

@@ -14,6 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from leaderboard import ledger
+from leaderboard.states import State
 from leaderboard.web import create_app
 
 pytestmark = pytest.mark.browser
@@ -110,11 +111,13 @@ def test_a_reader_follows_a_submission_from_the_board(
         "Scored",
     ]
     assert "track:ppl|rule:rostrum1" in browser.find_element(By.CSS_SELECTOR, ".scores").text
-    assert browser.get_log("browser") == []
+    assert browser.get_log("browser") == []  # type: ignore[no-untyped-call]  # selenium's
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/submissions/3", "/submissions/5", "/submissions/9", "/help"])
+@pytest.mark.parametrize(
+    "path", ["/", "/submissions/3", "/submissions/5", "/submissions/9", "/help"]
+)
 def test_nothing_is_wider_than_a_telephone(
     browser: webdriver.Chrome, served: Served, path: str, scheme: str
 ) -> None:
@@ -169,7 +172,7 @@ def test_the_first_stop_of_the_keyboard_skips_to_the_content(
 
 def test_a_page_follows_what_moves(browser: webdriver.Chrome, tmp_path: Path) -> None:
     world = siteworld.empty(tmp_path)
-    work = world.to(world.submit("ranker"), siteworld.State.RUNNING, tracks=("hits",))
+    work = world.to(world.submit("ranker"), State.RUNNING, tracks=("hits",))
     server = Served(world)
     try:
         look(browser, width=1280)
@@ -178,8 +181,10 @@ def test_a_page_follows_what_moves(browser: webdriver.Chrome, tmp_path: Path) ->
         report = siteworld.report("hits", 0.3421, 0.3172, 0.3662)
         ledger.score(world.db, work, {"hits": report})
         WebDriverWait(browser, 20, ignored_exceptions=None).until(
-            lambda driver: driver.execute_script("return document.querySelector('#state').innerText")
-            == "Scored"
+            lambda driver: (
+                driver.execute_script("return document.querySelector('#state').innerText")
+                == "Scored"
+            )
         )
         assert "34.2" in browser.find_element(By.CSS_SELECTOR, ".scores").text
     finally:

@@ -4,6 +4,7 @@ Leases and periods are 30 times shorter than in earnest. The processes are the r
 again by their ids and ended by them.
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.data import fbdialog, sample
-from leaderboard import ledger
+from leaderboard import competition, datasets, ledger
 from leaderboard.states import State
 
 PERIODS = {
@@ -118,6 +119,13 @@ class Stage:
     @property
     def db(self) -> ledger.Database:
         return ledger.open_database(f"sqlite:///{self.base / 'home' / 'rostrum.db'}")
+
+    @property
+    def house(self) -> str:
+        """The end of the names of this installation's cells."""
+        secret = competition.secret(self.db, "life")
+        name = datasets.hidden_name(self.db, "life", "test").encode("ascii")
+        return hashlib.sha256(secret + name).hexdigest()[:8]
 
     def rostrum(self, *arguments: str) -> str:
         """The output of one command that must succeed."""

@@ -18,7 +18,7 @@ from worker.place import Place
 from worker.sandbox import Exit, Job, Limits, inside
 from worker.sandbox.cell import END_SECONDS, LEAVE_SECONDS, OneCell
 from worker.sandbox.process import ended, wait_for
-from worker.sandbox.slots import FIRST_UID, Slot
+from worker.sandbox.slots import FIRST_UID, Slot, end_abandoned
 from worker.sandbox.tail import Tail
 
 TOOLS = ("bwrap", "setpriv", "prlimit")
@@ -56,7 +56,7 @@ class BubblewrapSandbox:
         if os.geteuid() != 0:
             raise OperatorError("engine_down", message="bubblewrap cells need a worker with root")
         with ExitStack() as undo:
-            folder = self._place.new_cell(job.name)
+            folder = self._place.new_cell(job.name, seconds=job.deadline_seconds)
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
             sockets = folder / "socket"
             sockets.mkdir()
@@ -84,11 +84,12 @@ class BubblewrapSandbox:
             return BubblewrapCell(agent, process=process, slot=slot, tail=tail, folder=folder)
 
     def reap(self) -> int:
-        """End what a killed worker left under ids that nobody holds; how many slots had any.
+        """End what a killed worker left under ids that nobody holds; how many ids had any.
 
         Cells die with their worker, so this is a second lock on the same door.
         """
-        return 0
+        self._place.sweep()
+        return end_abandoned(self._place.slots)
 
     def _walls(
         self, limits: Limits, *, code: Path, sockets: Path, packages: Path | None
@@ -114,7 +115,7 @@ class BubblewrapSandbox:
 
     def _try_one(self) -> None:
         """Start an empty cell, so that a machine which forbids namespaces is found out early."""
-        folder = self._place.new_cell("check")
+        folder = self._place.new_cell("check", seconds=CHECK_SECONDS)
         slot = Slot(self._place.slots)
         try:
             walls = self._walls(Limits(), code=folder, sockets=folder, packages=None)

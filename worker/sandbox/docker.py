@@ -59,7 +59,7 @@ class DockerSandbox:
         `AlreadyRunningError` if a container of the same name has no lower fence.
         """
         with ExitStack() as undo:
-            folder = self._place.new_cell(job.name)
+            folder = self._place.new_cell(job.name, seconds=job.deadline_seconds)
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
             sockets = folder / "socket"
             sockets.mkdir()
@@ -84,6 +84,7 @@ class DockerSandbox:
                 deadline = container.labels.get("rostrum.deadline", "")
                 if deadline.isdigit() and int(deadline) < time.time():
                     removed += _remove(str(container.id))
+        self._place.sweep()
         return removed
 
     def _options(self, job: Job, *, code: Path, sockets: Path) -> dict[str, Any]:

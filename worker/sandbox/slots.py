@@ -20,21 +20,13 @@ class Slot:
     """One user id, held until `release`; processes left under it are ended when it is taken."""
 
     def __init__(self, folder: Path):
-        self._descriptor, self.number = _lock_one(folder)
-        self.uid = FIRST_UID + self.number
+        self._descriptor, number = _first_free(folder)
+        self.uid = FIRST_UID + number
         self.clear(seconds=5.0)
 
     def clear(self, *, seconds: float) -> bool:
         """End every process of this id by force; whether none is left within `seconds`."""
-        deadline = time.monotonic() + seconds
-        while found := processes_of(self.uid):
-            if time.monotonic() > deadline:
-                return False
-            for process in found:
-                with suppress(ProcessLookupError):
-                    os.kill(process, signal.SIGKILL)
-            time.sleep(0.01)
-        return True
+        return _end(self.uid, seconds=seconds)
 
     def release(self) -> None:
         """Let the next cell have the id."""
@@ -55,13 +47,41 @@ def processes_of(uid: int) -> list[int]:
     return found
 
 
-def _lock_one(folder: Path) -> tuple[int, int]:
+def end_abandoned(folder: Path) -> int:
+    """End the processes of ids that no worker holds; how many ids had any."""
+    ended = 0
     for number in range(COUNT):
-        descriptor = os.open(folder / str(number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
+        if not processes_of(FIRST_UID + number) or (held := _lock(folder, number)) is None:
             continue
-        return descriptor, number
+        ended += _end(FIRST_UID + number, seconds=5.0)
+        os.close(held)
+    return ended
+
+
+def _end(uid: int, *, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while found := processes_of(uid):
+        if time.monotonic() > deadline:
+            return False
+        for process in found:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.01)
+    return True
+
+
+def _first_free(folder: Path) -> tuple[int, int]:
+    for number in range(COUNT):
+        if (held := _lock(folder, number)) is not None:
+            return held, number
     raise OperatorError("engine_down", message=f"all {COUNT} slots of bubblewrap are in use")
+
+
+def _lock(folder: Path, number: int) -> int | None:
+    descriptor = os.open(folder / str(number), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -47,7 +47,7 @@ class TrustedSandbox:
             )
         _log.warning(_LOUD, job.code)
         with ExitStack() as undo:
-            folder = self._place.new_cell(job.name)
+            folder = self._place.new_cell(job.name, seconds=job.deadline_seconds)
             undo.callback(shutil.rmtree, folder, ignore_errors=True)
             listener = undo.enter_context(Listener(folder, uid=None))
             process = self._run(job, listener.path)
@@ -65,7 +65,8 @@ class TrustedSandbox:
             return TrustedCell(agent, process=process, tail=tail, folder=folder)
 
     def reap(self) -> int:
-        """Nothing outlives its cell here that could be told from other processes."""
+        """No process: none that outlives its cell could be told from others. Left folders go."""
+        self._place.sweep()
         return 0
 
     def _run(self, job: Job, path: Path) -> subprocess.Popen[bytes]:

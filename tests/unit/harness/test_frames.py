@@ -2,6 +2,7 @@
 
 import json
 import struct
+import time
 import tracemalloc
 
 import pytest
@@ -113,6 +114,15 @@ def test_brackets_and_quotes_inside_texts_are_no_depth() -> None:
     body = {"replies": ["[" * 50, '"{"' * 20, "\\[\\", '\\"[[[[[[[[[[[[']}
     assert loads(dumps(body)) == body
     assert loads(json.dumps(body).encode()) == body
+
+
+def test_no_json_takes_long_to_refuse() -> None:
+    escaped = b'{"a": "' + b'\\"' * 400_000
+    start = time.monotonic()
+    for text in (escaped, escaped + b"\\", b'"' * 800_001, b"\\" * 800_001, b'{"a": [' + escaped):
+        with pytest.raises(FrameError):
+            loads(text)
+    assert time.monotonic() - start < 2
 
 
 def test_a_pair_of_surrogate_escapes_is_one_character() -> None:

@@ -1,5 +1,6 @@
 """A database of its own for every test, with a clock that the test sets."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from house import TOML, Clock, House
 
 from leaderboard import competition
-from leaderboard.db.engine import Database
+from leaderboard.db.engine import Database, open_database
 from leaderboard.db.migrate import create
 
 
@@ -16,10 +17,19 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the tables, made once by the migrations; tests work on copies."""
+    path = tmp_path_factory.mktemp("migrated") / "rostrum.db"
+    create(f"sqlite:///{path}").close()
+    return path
+
+
 @pytest.fixture
-def empty_db(tmp_path: Path, clock: Clock) -> Iterator[Database]:
+def empty_db(migrated: Path, tmp_path: Path, clock: Clock) -> Iterator[Database]:
     """A database with tables and nothing in them."""
-    database = create(f"sqlite:///{tmp_path / 'rostrum.db'}", clock=clock)
+    path = shutil.copy(migrated, tmp_path / "rostrum.db")
+    database = open_database(f"sqlite:///{path}", clock=clock)
     yield database
     database.close()
 

@@ -5,11 +5,10 @@ import json
 import pytest
 import siteworld
 from flask.testing import FlaskClient
-from siteworld import State
 from werkzeug.test import TestResponse
 
 from harness.errors import SubmissionError
-from leaderboard.states import Queue
+from leaderboard.states import Queue, State
 from leaderboard.web.app import MAX_BODY
 
 

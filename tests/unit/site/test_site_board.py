@@ -9,6 +9,7 @@ import siteworld
 from flask.testing import FlaskClient
 
 from leaderboard import competition
+from leaderboard.states import State
 from leaderboard.web import create_app
 
 
@@ -87,7 +88,9 @@ def test_an_infinite_score_is_null_with_a_note(reader: FlaskClient) -> None:
     assert "∞ infinite" in rows_of(reader.get("/").get_data(as_text=True))[4]
 
 
-@pytest.mark.parametrize("address", ["/", "/submissions/5", "/api/v1/board", "/api/v1/submissions/5"])
+@pytest.mark.parametrize(
+    "address", ["/", "/submissions/5", "/api/v1/board", "/api/v1/submissions/5"]
+)
 def test_hostile_names_are_shown_harmlessly(reader: FlaskClient, address: str) -> None:
     body = reader.get(address).get_data()
     assert b"\x1b" not in body
@@ -162,7 +165,7 @@ def test_no_worker_alive_is_said_once_something_waits(
     world: siteworld.World, site: FlaskClient
 ) -> None:
     assert site.get("/api/v1/board").get_json()["waiting"] is None
-    work = world.to(world.submit("one"), siteworld.State.QUEUED)
+    work = world.to(world.submit("one"), State.QUEUED)
     assert site.get("/api/v1/board").get_json()["waiting"] is None
     world.clock.pass_(minutes=5)
     sentence = site.get("/api/v1/board").get_json()["waiting"]

@@ -11,15 +11,14 @@ import pytest
 import siteworld
 from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
-from siteworld import State
 
 from harness.errors import RostrumError, SubmissionError, UsageError
 from leaderboard import ledger
 from leaderboard.client import site as site_module
-from leaderboard.client import status as status_module
-from leaderboard.client.site import Site, SiteError, Unreachable
+from leaderboard.client.site import Site, SiteError, UnreachableError
 from leaderboard.client.status import status
 from leaderboard.client.submit import head_commit, submit
+from leaderboard.states import State
 
 SITE = "http://rostrum.example"
 
@@ -58,7 +57,7 @@ def through(monkeypatch: pytest.MonkeyPatch, transport: httpx.BaseTransport) -> 
     def client(**options: object) -> httpx.Client:
         return make(**{**options, "transport": transport})  # type: ignore[arg-type]
 
-    monkeypatch.setattr(site_module.httpx, "Client", client)
+    monkeypatch.setattr(httpx, "Client", client)
 
 
 def test_submit_then_status_then_watch_to_the_end(
@@ -75,7 +74,7 @@ def test_submit_then_status_then_watch_to_the_end(
         report = siteworld.report("hits", 0.3421, 0.3172, 0.3662)
         ledger.score(world.db, work, {"hits": report})
 
-    monkeypatch.setattr(status_module.time, "sleep", finish)
+    monkeypatch.setattr("time.sleep", finish)
     watched = run(status, "1", "--watch")
     assert watched.exit_code == 0, watched.output
     lines = watched.output.splitlines()
@@ -176,7 +175,10 @@ def test_an_answer_that_is_not_a_rostrum_site_s(body: bytes, status_code: int) -
 
 
 def test_a_huge_answer_is_not_read_to_its_end() -> None:
-    with answering(b" " * (site_module.MAX_BODY + 1)) as door, pytest.raises(SiteError, match="MiB"):
+    with (
+        answering(b" " * (site_module.MAX_BODY + 1)) as door,
+        pytest.raises(SiteError, match="MiB"),
+    ):
         door.submission(1)
 
 
@@ -191,7 +193,7 @@ def test_no_answer_is_said_with_the_address() -> None:
         raise httpx.ConnectError("connection refused", request=request)
 
     door = Site(SITE, transport=httpx.MockTransport(refuse))
-    with door, pytest.raises(Unreachable, match=r"rostrum\.example did not answer"):
+    with door, pytest.raises(UnreachableError, match=r"rostrum\.example did not answer"):
         door.submission(1)
 
 
@@ -214,7 +216,7 @@ def test_watch_bears_a_short_silence_and_ends_at_its_timeout(
     world: siteworld.World, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.submit("ranker")
-    monkeypatch.setattr(status_module.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
     error = run(status, "1", "--watch", "--timeout", "0.05").exception
     assert isinstance(error, SiteError)
     assert error.code == "watch_timeout"

@@ -1,18 +1,19 @@
 """A submission's page and JSON in every state and for every verdict."""
 
 import html
+from typing import Any
 
 import pytest
 import siteworld
 from flask.testing import FlaskClient
-from siteworld import State
 
 from harness.errors import VERDICTS, Fault, OperatorError, SubmissionError
 from leaderboard import ledger
-from leaderboard.states import MAX_RETRIES, STAGES
+from leaderboard.db.models import Attempt
+from leaderboard.states import MAX_RETRIES, STAGES, State
 
 
-def both(site: FlaskClient, number: int) -> tuple[str, dict[str, object]]:
+def both(site: FlaskClient, number: int) -> tuple[str, dict[str, Any]]:  # Any: a JSON document
     """The page's text, unescaped, and the document of one submission."""
     page = site.get(f"/submissions/{number}")
     answer = site.get(f"/api/v1/submissions/{number}")
@@ -34,7 +35,7 @@ def test_each_state_of_a_moving_attempt(
     assert STAGES[state].sentence in text
     assert f'<li class="here" aria-current="step">{state.value}' in text
     assert 'data-live="5"' in text
-    assert [event["state"] for event in document["timeline"]][-1] == state.value  # type: ignore[attr-defined,index]
+    assert [event["state"] for event in document["timeline"]][-1] == state.value
 
 
 def test_a_received_one_has_no_commit_and_a_full_timeline(
@@ -46,15 +47,15 @@ def test_a_received_one_has_no_commit_and_a_full_timeline(
     assert "feature/one" in text
     assert "2026-11-20 20:40:00 UTC" in text
     assert document["accepted_at"] == "2026-11-20T20:40:00Z"
-    assert document["quota"]["used"] == 1  # type: ignore[index]
-    assert document["quota"]["text"] in text  # type: ignore[index]
+    assert document["quota"]["used"] == 1
+    assert document["quota"]["text"] in text
 
 
 def test_a_scored_one_shows_what_its_json_says(reader: FlaskClient) -> None:
     text, document = both(reader, 3)
     scores = document["scores"]
-    assert list(scores) == ["hits", "f1", "ppl"]  # type: ignore[call-overload]
-    for cell in scores.values():  # type: ignore[attr-defined]
+    assert list(scores) == ["hits", "f1", "ppl"]
+    for cell in scores.values():
         for part in (cell["text"], cell["interval"], cell["signature"], cell["sandbox"]):
             assert part in text
     assert "16,155 scored words, a dictionary of 4,487" in text
@@ -94,9 +95,9 @@ def test_every_verdict_on_the_platform_takes_the_blame(
     for _ in range(MAX_RETRIES + 1):
         ledger.fail(world.db, world.to(attempt, State.FETCHING), OperatorError(code))
     text, document = both(site, attempt)
-    assert document["verdict"]["fault"] == "platform"  # type: ignore[index]
+    assert document["verdict"]["fault"] == "platform"
     assert "The platform's, not yours" in text
-    assert document["quota"]["used"] == 0  # type: ignore[index]
+    assert document["quota"]["used"] == 0
     assert document["retries"] == MAX_RETRIES
     assert VERDICTS[code].title in text
 
@@ -107,6 +108,19 @@ def test_a_cancelled_one_shows_the_reason(world: siteworld.World, site: FlaskCli
     text, document = both(site, attempt)
     assert document["state"] == "cancelled"
     assert "Asked by the team." in text
+
+
+def test_a_withheld_score_is_nowhere(world: siteworld.World, site: FlaskClient) -> None:
+    attempt = world.scored("team", {"hits": (0.3421, 0.3172, 0.3662)})
+    with world.db.write() as session:
+        session.get_one(Attempt, attempt).withheld = "under review"
+    text, document = both(site, attempt)
+    assert document["scores"] == {}
+    assert document["withheld"] == "under review"
+    assert "under review" in text
+    assert site.get("/api/v1/board").get_json()["rows"] == []
+    for page in (text, site.get("/").get_data(as_text=True)):
+        assert "34.2" not in page
 
 
 def test_no_machine_address_or_log_is_public(reader: FlaskClient, full: siteworld.World) -> None:
