@@ -29,7 +29,7 @@ from leaderboard.rank import RULES
 from leaderboard.settings import competition_id as chosen_id
 
 SCHEMA = 1
-SANDBOXES = ("docker", "bubblewrap", "trusted")
+SANDBOXES = ("docker", "bubblewrap")
 
 LIMITS: Mapping[str, float | int] = MappingProxyType(
     {

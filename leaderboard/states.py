@@ -39,7 +39,8 @@ class Stage:
     """What a state means and what may follow.
 
     `sentence` is shown to people. `queue` is set where the attempt waits for a worker's lease.
-    `leased` says that a worker holds it and must send heartbeats. `limit` bounds the stay. Our own fault sends it back to `retry_to`.
+    `leased` says that a worker holds it and must send heartbeats. `limit` bounds the stay. Our own
+    fault sends it back to `retry_to`.
     """
 
     state: State

@@ -1,6 +1,10 @@
 """The way from queued to scored: every track over the hidden set, all reports or none."""
 
+from dataclasses import replace
+
 from harness.agent import Track
+from harness.data.shards import plan
+from harness.merge import merge
 from harness.report import Report
 from leaderboard import competition, datasets, ledger
 from worker.exam import Questions, sit
@@ -10,7 +14,10 @@ from worker.workplace import Workplace
 
 
 def scoring(workplace: Workplace, hold: Hold) -> None:
-    """Take a leased attempt (running, charged) to its scores; a fresh cell for each track."""
+    """Take a leased attempt (running, charged) to its scores.
+
+    Each track has a fresh cell for each shard, so that no dialogue gives another away.
+    """
     rules = competition.get(workplace.db, hold.work.competition_id)
     fetched = fetched_tree(workplace, hold, rules.limits)
     bench = workplace.benches.get(rules.sandbox[0])
@@ -18,8 +25,12 @@ def scoring(workplace: Workplace, hold: Hold) -> None:
     questions = _hidden_questions(workplace, hold, rules)
     reports: dict[Track, Report] = {}
     for track in hold.work.tracks:
-        job = seat.job(hold, track, shard="0", keep_log=False)
-        reports[track] = sit(hold, seat, job, track, questions).checked()
+        parts: list[Report] = []
+        for number, shard in enumerate(plan(questions.dialogues, track)):
+            job = seat.job(hold, track, shard=str(number), keep_log=False)
+            asked = replace(questions, dialogues=shard)
+            parts.append(sit(hold, seat, job, track, asked).checked())
+        reports[track] = merge(parts)
     hold.check()
     ledger.score(workplace.db, hold.work, reports)
 

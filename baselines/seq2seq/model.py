@@ -36,8 +36,8 @@ class Config:
 
     embedding: int = 192
     states: int = 256
-    dropout: float = 0.2
-    talk: int = 48
+    dropout: float = 0.1
+    talk: int = 36
     persona: int = 64
     rare: int = 1000
 

@@ -99,7 +99,7 @@ def test_limits_are_named_as_the_sandbox_names_them_with_its_defaults() -> None:
         ('split = "valid"', 'splitt = "valid"', "'splitt' in phase 1 is unknown"),
         ('split = "valid"', 'split = "train"', "phase 1.split is 'train'; known: test, valid"),
         ('rank = "convai2"', 'rank = "best"', "competition.rank is 'best'; known: convai2"),
-        ('"docker", ', '"dokcer", ', "'dokcer'; known: docker, bubblewrap, trusted"),
+        ('"docker", ', '"dokcer", ', "'dokcer'; known: docker, bubblewrap"),
         ('["docker", "bubblewrap"]', "[]", "at least one of"),
         ('id = "convai-3"', 'id = "../x"', "competition.id is '../x'"),
         ('title = "ConvAI3"', 'title = ""', "competition.title is ''"),
