@@ -28,7 +28,7 @@ RAIL = (
 
 WHOSE: Mapping[Fault, str] = {
     Fault.SUBMISSION: "The submission's.",
-    Fault.PLATFORM: "The platform's, not yours: the place is given back, at the latest by an organizer.",
+    Fault.PLATFORM: "The platform's, not yours: the place returns, or an organizer decides.",
 }
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -183,6 +184,23 @@ def test_files_of_a_cell_are_removed(sandbox: Sandbox, job: Job) -> None:
     with sandbox.start(job):
         assert cell_folders(job.name)
     assert not cell_folders(job.name)
+
+
+def test_requirements_are_importable_but_shadow_nothing(sandbox: Sandbox, job: Job) -> None:
+    place = Place.open(from_environment().sandbox_directory)
+    packages = place.new_cell("rostrum-packages", seconds=60)
+    (packages / "extra.py").write_text("NAME = 'extra'\n")
+    (packages / "numpy.py").write_text("raise SystemExit\n")
+    try:
+        answers = look(
+            sandbox,
+            dataclasses.replace(job, environment=packages),
+            "__import__('extra').NAME",
+            "__import__('numpy').zeros(2).sum()",
+        )
+    finally:
+        shutil.rmtree(packages)
+    assert answers == ["extra", "0.0"]
 
 
 def test_a_missing_track_file_is_theirs_not_a_hang(sandbox: Sandbox, job: Job) -> None:
@@ -429,6 +447,17 @@ def test_a_runtime_that_is_missing_is_ours(job: Job) -> None:
         with pytest.raises(OperatorError) as raised:
             attempt()
         assert raised.value.code == "image_missing"
+
+
+@pytest.mark.docker
+def test_a_base_that_cannot_be_had_names_the_script(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ROSTRUM_BASE_IMAGE", "localhost:9/rostrum-no-such-base:1")
+    monkeypatch.setenv("ROSTRUM_CACHE_DIR", str(tmp_path))
+    with pytest.raises(UsageError, match=r"make-base\.sh") as raised:
+        prepare("docker", print)
+    assert raised.value.code == "image_missing"
 
 
 # ---- bubblewrap --------------------------------------------------------------------------------

@@ -29,7 +29,13 @@ SANDBOXES = ("docker", "bubblewrap")
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder with {train,valid,test}_self_original.txt; default: a generated sample.",
 )
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(0, 2**31 - 1))
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**31 - 1),
+    help="Seed of the sample, the training and, in a demo only, the secrets.",
+)
 @click.option(
     "--sandbox",
     type=click.Choice(SANDBOXES),
