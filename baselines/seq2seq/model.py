@@ -135,12 +135,16 @@ class Seq2Seq(nn.Module):
         persona = [word for sentence in context.persona for word in split_words(sentence)]
         return Source(tuple(talk[-self.config.talk :]), tuple(persona[: self.config.persona]))
 
+    def embed(self, ids: Tensor) -> Tensor:
+        """Vectors of unit scale; as rows of the output layer the same vectors are small."""
+        return self.dropout(self.embedding(ids)) * self.config.embedding**0.5
+
     def encode(self, sources: Sequence[Source]) -> Memory:
         """Read contexts; padding stands to the right of what is real and changes nothing."""
         talk = padded([self.words.numbers(source.talk) for source in sources])  # [B, S1]
         facts = padded([self.words.numbers(source.persona) for source in sources])  # [B, S2]
-        states, _ = self.encoder(self.dropout(self.embedding(talk)))  # [B, S1, H]
-        known = torch.tanh(self.persona(self.dropout(self.embedding(facts))))  # [B, S2, H]
+        states, _ = self.encoder(self.embed(talk))  # [B, S1, H]
+        known = torch.tanh(self.persona(self.embed(facts)))  # [B, S2, H]
         width = talk.shape[1]
         places = [[*range(len(s.talk)), *range(width, width + len(s.persona))] for s in sources]
         index = padded(places)[:, :, None].expand(-1, -1, states.shape[-1])  # [B, S, H]
@@ -157,8 +161,7 @@ class Seq2Seq(nn.Module):
         real = lengths_mask([len(source.words) for source in memory.sources], values.shape[1])
         hidden = memory.start if state is None else state.hidden
         cell = torch.zeros_like(hidden) if state is None else state.cell
-        embedded = self.dropout(self.embedding(inputs))
-        states, (hidden, cell) = self.decoder(embedded, (hidden[None], cell[None]))  # [B, T, H]
+        states, (hidden, cell) = self.decoder(self.embed(inputs), (hidden[None], cell[None]))  # [B, T, H]
         match = self.ask(states) @ values.transpose(1, 2)
         look = match.masked_fill(~real[:, None], -1e4).softmax(-1)  # [B, T, S]
         both = torch.cat([states, look @ values], dim=-1)  # [B, T, 2H]

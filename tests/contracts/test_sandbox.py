@@ -395,7 +395,7 @@ def test_a_foreign_container_is_never_touched(job: Job) -> None:
 def test_the_reaper_takes_what_is_past_its_deadline(job: Job) -> None:
     docker = opened("docker")
     with docker.start(dataclasses.replace(job, deadline_seconds=-5)) as late:
-        assert docker.reap() == 1
+        docker.reap()  # or the reaper of another worker on this machine
         assert containers_of(f"rostrum.cell={job.name}") == []
         assert late.finish() == Exit(gone=True)
 

@@ -76,29 +76,29 @@ def good(*tracks: str, agent: str = AGENT) -> dict[str, str]:
     return {"agent.py": agent} | {f"eval_{t}.py": EVAL.format(track=t) for t in tracks}
 
 
+def variables(base: Path) -> dict[str, str]:
+    """The environment of an installation: this one's, but for what it decides itself."""
+    kept = ("ROSTRUM_SANDBOX_DIR", "ROSTRUM_CACHE_DIR", "ROSTRUM_BASE_IMAGE")
+    return {
+        **{k: v for k, v in os.environ.items() if not k.startswith("ROSTRUM_") or k in kept},
+        **PERIODS,
+        "ROSTRUM_HOME": str(base / "home"),
+        "ROSTRUM_LOCAL_REPOS": str(base / "repos"),
+    }
+
+
 @dataclass
 class Stage:
     """One installation below `base`; `variables` is the environment of all its processes."""
 
     base: Path
     sandbox: str
-    variables: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str]
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @classmethod
     def build(cls, base: Path, sandbox: str, *, load: float = 10.0, batch: float = 5.0) -> "Stage":
-        stage = cls(base, sandbox)
-        stage.variables = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("ROSTRUM_")},
-            **{
-                key: os.environ[key]
-                for key in ("ROSTRUM_SANDBOX_DIR", "ROSTRUM_CACHE_DIR")
-                if key in os.environ
-            },
-            **PERIODS,
-            "ROSTRUM_HOME": str(base / "home"),
-            "ROSTRUM_LOCAL_REPOS": str(base / "repos"),
-        }
+        stage = cls(base, sandbox, variables(base))
         (base / "repos").mkdir(parents=True)
         (base / "data").mkdir()
         toml = base / "competition.toml"
@@ -115,6 +115,11 @@ class Stage:
             stage.rostrum("admin", "data", "import", file, "--role", split, *hidden)
         stage.rostrum("admin", "data", "dictionary")
         return stage
+
+    def copied(self, base: Path) -> "Stage":
+        """The same installation at another place."""
+        shutil.copytree(self.base, base)
+        return Stage(base, self.sandbox, variables(base))
 
     @property
     def db(self) -> ledger.Database:

@@ -80,7 +80,8 @@ class DockerSandbox:
         """Remove labelled containers that are past their deadline; how many were removed."""
         removed = 0
         with engine() as client:
-            for container in client.containers.list(all=True, filters={"label": "rostrum.cell"}):
+            ours = {"label": "rostrum.cell"}
+            for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
                 deadline = container.labels.get("rostrum.deadline", "")
                 if deadline.isdigit() and int(deadline) < time.time():
                     removed += _remove(str(container.id))

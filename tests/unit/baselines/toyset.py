@@ -35,11 +35,11 @@ SIGHTS = [
     ("games", "cards with neighbours"),
     ("cities", "lisbon stole someone's heart"),
 ]
-STEPS = {"ranker": 60, "kvmemnn": 60, "seq2seq": 120}
+STEPS = {"ranker": 60, "kvmemnn": 60, "seq2seq": 200}
 
 
 def toy() -> list[Dialogue]:
-    """Twelve talks of two examples; what was asked decides the reply."""
+    """A talk of one example per sight; what was asked decides the reply."""
     replies = [reply for _, reply in SIGHTS]
     examples = [
         Example(
@@ -53,9 +53,9 @@ def toy() -> list[Dialogue]:
         Dialogue(
             id=str(i),
             persona=(f"i am person {i} .", "i talk a lot ."),
-            examples=(examples[i], examples[i + 12]),
+            examples=(example,),
         )
-        for i in range(12)
+        for i, example in enumerate(examples)
     ]
 
 
