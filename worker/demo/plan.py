@@ -21,12 +21,11 @@ FILE = "{split}_self_original.txt"
 class Entry:
     """One team of the demo.
 
-    `folder` is its package folder in `baselines`; `steps` how long it is trained (None: as its
-    own train.py says). A sanity entry is shown on the board and not ranked.
+    `package` is its folder in `baselines`. A sanity entry is shown on the board and not ranked.
     """
 
     name: str
-    folder: str
+    package: str
     sanity: bool = False
 
 
@@ -44,7 +43,10 @@ _SHARED_RECIPE = ("torch", "data", "text.py", "cli/training.py", "dialogue.py")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run: `root` is the demo's cache, `data_key` the hash of the three splits."""
+    """One run: `root` is the demo's cache, `data_key` the hash of the three splits.
+
+    `steps` is how long entries are trained (None: as each train.py says).
+    """
 
     root: Path
     data: Path
@@ -74,11 +76,15 @@ class Plan:
 
     def entry_key(self, entry: Entry) -> str:
         """What the trained entry depends on."""
-        parts = (self.data_key, str(self.seed), str(self.steps or ""), recipe_key(entry.folder))
+        parts = (self.data_key, str(self.seed), str(self.steps or ""), recipe_key(entry.package))
         return _digest(*parts)[:16]
 
-    def trained(self, entry: Entry) -> Path:
-        """The submission folder with its checkpoint."""
+    def checkpoint(self, entry: Entry) -> Path:
+        """What training wrote."""
+        return self.root / "checkpoints" / f"{entry.name}-{self.entry_key(entry)}"
+
+    def folder(self, entry: Entry) -> Path:
+        """The submission: the baseline's files and the checkpoint."""
         return self.root / "entries" / f"{entry.name}-{self.entry_key(entry)}"
 
     def repo(self, entry: Entry) -> Path:
@@ -101,10 +107,10 @@ def data_key(data: Path) -> str:
     return digest.hexdigest()
 
 
-def recipe_key(folder: str) -> str:
+def recipe_key(package: str) -> str:
     """The hash of an entry's own files and of what the harness adds to its training."""
     digest = hashlib.sha256()
-    own = files("baselines").joinpath(folder)
+    own = files("baselines").joinpath(package)
     shared = (files("harness").joinpath(part) for part in _SHARED_RECIPE)
     for root in (own, *shared):
         for name, content in _contents(root, root.name):

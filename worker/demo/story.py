@@ -150,13 +150,15 @@ def _train(plan: Plan, entry: Entry, shell: Shell, show: Show) -> None:
         return
     verb = "Making" if entry.sanity else "Training"
     with show.step(f"{verb} {entry.name}") as step:
-        target = plan.trained(entry)
-        shutil.rmtree(target, ignore_errors=True)
-        steps = ("--steps", str(plan.steps)) if plan.steps and not entry.sanity else ()
-        seed = () if entry.sanity else ("--seed", str(plan.seed))
-        where = ("--data", str(plan.data), "--out", str(target))
+        checkpoint, folder = plan.checkpoint(entry), plan.folder(entry)
+        for old in (checkpoint, folder):
+            shutil.rmtree(old, ignore_errors=True)
+        steps = ("--steps", str(plan.steps)) if plan.steps else ()
+        where = ("--data", str(plan.data), "--out", str(checkpoint))
+        seed = ("--seed", str(plan.seed))
         shell.follow("train", entry.name, *where, *seed, *steps, each=step.busy)
-        repos.make(plan.repo(entry), target)
+        shell.run("new", str(folder), "--like", entry.name, "--checkpoint", str(checkpoint))
+        repos.make(plan.repo(entry), folder)
 
 
 def _start(shell: Shell, url: str, show: Show) -> None:
@@ -175,7 +177,7 @@ def _submit(plan: Plan, entry: Entry, shell: Shell, url: str) -> Submitted:
     baseline = ("--baseline",) if entry.sanity else ()
     team = f"team-{entry.name}"
     added = shell.json("admin", "teams", "add", team, "--repo", str(repo), *baseline)
-    commit = repos.make(repo, plan.trained(entry))
+    commit = repos.make(repo, plan.folder(entry))
     document = shell.json(
         "submit", "--site", url, "--ref", commit, extra={"ROSTRUM_TOKEN": added["token"]}
     )

@@ -80,7 +80,7 @@ class DockerSandbox:
         """Remove labelled containers that are past their deadline; how many were removed."""
         removed = 0
         with engine() as client:
-            ours = {"label": "rostrum.cell"}
+            ours: dict[str, str | list[str] | bool] = {"label": "rostrum.cell"}
             for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
                 deadline = container.labels.get("rostrum.deadline", "")
                 if deadline.isdigit() and int(deadline) < time.time():
