@@ -55,7 +55,7 @@ def train(
     command += ["--out", str(out.resolve()), "--seed", str(seed), "--threads", str(threads)]
     if steps is not None:
         command += ["--steps", str(steps)]
-    variables = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONDONTWRITEBYTECODE": "1"}
+    variables = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(command, cwd=folder(name), env=variables) as process:  # noqa: S603
         try:
             code = process.wait()

@@ -9,6 +9,9 @@ from celery import Celery
 from leaderboard import settings
 from worker.embedded import PREFIX, TRANSPORT, is_embedded
 
+BUSY_SECONDS = 10
+"""How long a look into an SQLite broker waits for another one."""
+
 
 def make_app(broker_url: str) -> Celery:
     """The application on this broker; an embedded one is polled ten times a second."""
@@ -31,8 +34,9 @@ def make_app(broker_url: str) -> Celery:
         app.conf.update(
             broker_url=broker_url.removeprefix(PREFIX),
             broker_transport=TRANSPORT,
-            broker_transport_options={"connect_args": {"timeout": 10}},
         )
+        if "sqlite" in broker_url.partition("://")[0]:
+            app.conf.broker_transport_options = {"connect_args": {"timeout": BUSY_SECONDS}}
     return app
 
 

@@ -7,13 +7,14 @@ back to their queues once their leases are over.
 import logging
 import sys
 import warnings
-from threading import Event, Thread
+from threading import Thread
 
 import click
 
 from leaderboard import ledger
 from leaderboard.states import Queue
 from worker import settings as places
+from worker.fetch.store import prune
 from worker.slots import Slots, occupy
 from worker.workplace import Benches, Workplace, worker_name
 
@@ -92,7 +93,7 @@ def _run(queues: tuple[Queue, ...], concurrency: int) -> int:
     signals.worker_shutting_down.connect(shutting_down, weak=False)
     reaper = Thread(
         target=_reap,
-        args=(workplace.benches, workplace.shutdown, settings.reap_seconds),
+        args=(workplace,),
         name="rostrum-reaper",
         daemon=True,
     )
@@ -119,11 +120,14 @@ def _run(queues: tuple[Queue, ...], concurrency: int) -> int:
     return int(taker.exitcode or 0)
 
 
-def _reap(benches: Benches, shutdown: Event, every: float) -> None:
-    """Now and then, remove cells that have outlived their deadline."""
-    while not shutdown.wait(every):
+def _reap(workplace: Workplace) -> None:
+    """Now and then, remove cells that have outlived their deadline, and trees nobody uses."""
+    settings = workplace.settings
+    while not workplace.shutdown.wait(settings.reap_seconds):
         try:
-            if removed := benches.reap():
+            if removed := workplace.benches.reap():
                 _log.warning("reaped: cells=%d", removed)
+            if pruned := prune(settings.code_directory):
+                _log.info("pruned: trees=%d", pruned)
         except Exception:  # an engine that is away; the next round may find it
             _log.exception("the reaper failed")

@@ -15,7 +15,7 @@ from harness.torch import checkpoint
 from harness.torch.training import bucketed, fit, pairs, prepare
 from harness.torch.words import END, UNKNOWN, Words
 
-STEPS, BATCH, RATE = 700, 32, 3e-3
+STEPS, BATCH, RATE = 700, 32, 4e-3
 BACKGROUND = 8  # contexts kept to tell what a reply says of its context from how usual it is
 
 

@@ -62,7 +62,7 @@ def bucketed(
             yield numbers[start : start + size]
 
 
-def rate_at(step: int, *, steps: int, warmup: float = 0.05) -> float:
+def rate_at(step: int, *, steps: int, warmup: float = 0.1) -> float:
     """The share of the full learning rate at a step: a linear rise, then a linear fall to 0."""
     rise = max(1, round(steps * warmup))
     return min((step + 1) / rise, (steps - step) / max(1, steps - rise))

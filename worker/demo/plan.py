@@ -7,6 +7,7 @@ its own, and each run of it begins with an empty database, so no run meets a use
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -107,6 +108,7 @@ def data_key(data: Path) -> str:
     return digest.hexdigest()
 
 
+@cache
 def recipe_key(package: str) -> str:
     """The hash of an entry's own files and of what the harness adds to its training."""
     digest = hashlib.sha256()

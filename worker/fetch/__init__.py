@@ -11,7 +11,6 @@ import json
 import logging
 import os
 import selectors
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from pathlib import Path
 from threading import Event
 
 from harness.errors import VERDICTS, Fault, OperatorError, RostrumError, SubmissionError
+from worker.fetch.store import SCRATCH_PREFIX, remove
 from worker.stopped import Stopped
 
 FETCH_UID = 59_990
@@ -95,6 +95,7 @@ def _known(home: Path, ref: str) -> Fetched | None:
         return None
     if facts is None or not (home / ref).is_dir():
         return None
+    (home / f"{ref}.json").touch()
     return Fetched(ref, home / ref, facts["bytes"], facts["files"])
 
 
@@ -195,21 +196,13 @@ def _make(folder: Path) -> None:
 @contextlib.contextmanager
 def _scratch(store: Path) -> Iterator[Path]:
     """A folder for one fetch, the child's own, gone afterwards."""
-    scratch = Path(tempfile.mkdtemp(prefix=".fetch-", dir=store))
+    scratch = Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX, dir=store))
     try:
         if os.geteuid() == 0:
             os.chown(scratch, FETCH_UID, FETCH_UID)
         yield scratch
     finally:
-        _remove(scratch)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a tree whose folders may be read-only."""
-    for parent, _, _ in os.walk(folder):
-        with contextlib.suppress(OSError):
-            Path(parent).chmod(0o700, follow_symlinks=True)
-    shutil.rmtree(folder, ignore_errors=True)
+        remove(scratch)
 
 
 def _placed(home: Path, tree: Path, answer: dict[str, object]) -> Fetched:

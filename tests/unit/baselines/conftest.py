@@ -31,7 +31,7 @@ def trained(
         if not (root / name).is_dir():
             arguments = [name, "--data", str(toy_data), "--out", str(root / name)]
             steps = ["--steps", str(STEPS[name])] if name in STEPS else []
-            result = CliRunner().invoke(train, [*arguments, *steps, "--threads", "1"])
+            result = CliRunner().invoke(train, [*arguments, *steps])
             assert result.exit_code == 0, result.output
         return root / name
 

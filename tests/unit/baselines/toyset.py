@@ -35,7 +35,7 @@ SIGHTS = [
     ("games", "cards with neighbours"),
     ("cities", "lisbon stole someone's heart"),
 ]
-STEPS = {"ranker": 60, "kvmemnn": 60, "seq2seq": 200}
+STEPS = {"ranker": 60, "kvmemnn": 60, "seq2seq": 150}
 
 
 def toy() -> list[Dialogue]:

@@ -12,7 +12,7 @@ from gitrepos import Repo, Shelf
 
 from harness.errors import OperatorError, SubmissionError
 from worker import fetch as fetching
-from worker.fetch import Access, Bounds, fetch
+from worker.fetch import Access, Bounds, fetch, store
 from worker.fetch.repository import wanted
 from worker.stopped import Stopped
 
@@ -296,6 +296,35 @@ def test_facts_beside_the_tree_say_what_it_holds(shelf: Shelf) -> None:
     fetched = shelf.fetch(repo, repo.commit())
     facts = fetched.path.with_name(f"{fetched.commit}.json")
     assert json.loads(facts.read_text()) == {"bytes": 5, "files": 1}
+
+
+def test_trees_that_nobody_used_for_long_are_pruned(shelf: Shelf) -> None:
+    repo = shelf.repo()
+    repo.write("folder/a.py")
+    old = shelf.fetch(repo, repo.commit())
+    repo.write("folder/a.py", "new\n")
+    new = shelf.fetch(repo, repo.commit())
+    ruin = shelf.store / f"{store.SCRATCH_PREFIX}ruin"
+    ruin.mkdir()
+    later = time.time() + store.KEEP_SECONDS + 10
+    for kept in (new.path.with_name(f"{new.commit}.json"), ruin):
+        os.utime(kept, (later, later))
+    assert store.prune(shelf.store, now=later) == 1
+    assert not old.path.exists()
+    assert new.path.is_dir()
+    assert store.prune(shelf.store, now=later + store.RUIN_SECONDS + 10) == 1
+    assert not ruin.exists()
+    assert shelf.fetch(repo, old.commit) == old
+
+
+def test_a_tree_that_is_used_is_kept(shelf: Shelf) -> None:
+    repo = shelf.repo()
+    repo.write("a.py")
+    fetched = shelf.fetch(repo, repo.commit())
+    facts = fetched.path.with_name(f"{fetched.commit}.json")
+    os.utime(facts, (0, 0))
+    shelf.fetch(repo, fetched.commit)
+    assert store.prune(shelf.store) == 0
 
 
 def slow_child(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,185 @@
+"""`rostrum demo` on a small set, with so few steps that its scores mean nothing, twice.
+
+The first run ends by itself, the second serves the board until Ctrl-C. What is looked at is what a
+person gets: the file, the page, an exit status, and a machine as it was before.
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.data import sample
+from harness.text import split_words
+
+SIZES = {"train": 60, "valid": 8, "test": 8}
+RUN_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where the demo of one sandbox runs: its data, its cache, its two outputs."""
+
+    sandbox: str
+    data: Path
+    variables: dict[str, str]
+    out: Path
+
+    def command(self, *options: str) -> list[str]:
+        rostrum = str(Path(sys.executable).with_name("rostrum"))
+        fixed = ["demo", "--data", str(self.data), "--sandbox", self.sandbox, "--seed", "3"]
+        return [rostrum, *fixed, "--steps", "2", "--json", str(self.out), *options]
+
+    def rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads(self.out.read_text("utf-8"))["rows"]
+        return rows
+
+    def left(self) -> list[str]:
+        """Processes of this demo that still run."""
+        mark = self.variables["ROSTRUM_CACHE_DIR"].encode()
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            try:
+                ours = mark in (place / "environ").read_bytes()
+                alive = (place / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+            except OSError:
+                continue
+            if ours and alive and place.name != str(os.getpid()):
+                found.append((place / "cmdline").read_text().replace("\0", " "))
+        return found
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param("bubblewrap", marks=pytest.mark.bubblewrap),
+        pytest.param("docker", marks=pytest.mark.docker),
+    ],
+)
+def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ground:
+    base = tmp_path_factory.mktemp("demo")
+    full = sample.make(5)
+    splits = {split: getattr(full, split)[:count] for split, count in SIZES.items()}
+    sample.Sample(**splits).write(base / "data")
+    cache = base / "cache"
+    cache.mkdir()
+    usual = Path(os.environ.get("ROSTRUM_CACHE_DIR") or Path.home() / ".cache" / "rostrum")
+    if (usual / "wheels").is_dir():
+        (cache / "wheels").symlink_to(usual / "wheels")
+    variables = {**os.environ, "ROSTRUM_CACHE_DIR": str(cache)}
+    return Ground(request.param, base / "data", variables, base / "demo.json")
+
+
+@pytest.mark.timeout(2 * RUN_SECONDS)
+def test_the_demo_from_data_to_a_board_and_again(ground: Ground) -> None:
+    first = subprocess.run(
+        ground.command("--no-serve"),
+        env=ground.variables,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+        check=False,
+    )
+    assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
+    assert "\x1b" not in first.stdout
+    assert ground.left() == []
+    rows = ground.rows()
+    check_rows(rows, sandbox=ground.sandbox)
+    ground.out.unlink()
+    output = served(ground)
+    assert output.count("trained before") == len(rows)
+    assert "Rank" in output
+    assert ground.left() == []
+    assert plain(ground.rows()) == plain(rows)
+
+
+def check_rows(rows: list[dict[str, Any]], *, sandbox: str) -> None:
+    """The shape that the file promises, and counts that are counted here again."""
+    examples = [e for dialogue in hidden_set() for e in dialogue.examples]
+    words = sum(len(split_words(example.replies[0])) for example in examples)
+    assert {row["entry"] for row in rows} == {
+        "ranker",
+        "kvmemnn",
+        "seq2seq",
+        "constant-words",
+        "word-frequency",
+    }
+    for row in rows:
+        assert set(row) == {"entry", "team", "rank", "baseline", "tracks"}
+        sanity = row["entry"] in ("constant-words", "word-frequency")
+        assert row["baseline"] is sanity
+        assert (row["rank"] is None) is sanity
+        for track, score in row["tracks"].items():
+            assert score["n"] == len(examples)
+            assert score["low"] <= score["value"] <= score["high"]
+            assert score["sandbox"] == sandbox
+            assert score["signature"].startswith(f"track:{track}|")
+            if track == "ppl":
+                assert 0 < score["tokens"] <= words
+                assert score["vocabulary"] > 4
+            else:
+                assert 0 <= score["value"] <= 1
+    entered = {row["entry"]: set(row["tracks"]) for row in rows}
+    assert entered["ranker"] == {"hits", "f1"}
+    assert entered["seq2seq"] == {"hits", "f1", "ppl"}
+    assert entered["constant-words"] == {"f1"}
+    assert entered["word-frequency"] == {"ppl"}
+    ranks = [row["rank"] for row in rows if row["rank"] is not None]
+    assert ranks == sorted(ranks)
+
+
+def hidden_set() -> Any:
+    """The hidden set of the demo above."""
+    return sample.make(5).test[: SIZES["test"]]
+
+
+def plain(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows without what a hidden set's fresh nonce changes."""
+    text = re.sub(r"data:[0-9a-f]{12}", "data", json.dumps(rows))
+    plainer: list[dict[str, Any]] = json.loads(text)
+    return plainer
+
+
+def served(ground: Ground) -> str:
+    """Run the demo until it serves, read its page as a browser would, end it by Ctrl-C."""
+    process = subprocess.Popen(
+        ground.command(),
+        env=ground.variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    lines: list[str] = []
+    begin = time.monotonic()
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line)
+            if found := re.search(r"The board: (http://127\.0\.0\.1:\d+/)", line):
+                break
+        else:
+            pytest.fail("".join(lines))
+        assert time.monotonic() - begin < 180
+        with urllib.request.urlopen(found[1], timeout=20) as answer:
+            page = answer.read().decode("utf-8")
+        assert "DEMO" in page.upper()
+        assert "ranker" in page
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+        lines.append(process.stdout.read())
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=30)
+        process.stdout.close()
+    return "".join(lines)

@@ -1,0 +1,165 @@
+"""The parts of the demo that can be looked at alone: its plan, repositories, commands, voice."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from harness.errors import UsageError
+from leaderboard.competition import parse
+from worker.demo import competition, repos
+from worker.demo.plan import ENTRIES, Plan, data_key, recipe_key
+from worker.demo.shell import CommandFailedError, Shell
+from worker.demo.show import Show
+from worker.demo.site import free_port
+
+
+def plan(tmp_path: Path, **changes: object) -> Plan:
+    fields = {"data_key": "d", "seed": 0, "sandbox": "docker", **changes}
+    return Plan(root=tmp_path, data=tmp_path, **fields)  # type: ignore[arg-type]  # by name
+
+
+def test_data_seed_and_sandbox_make_a_competition_of_their_own(tmp_path: Path) -> None:
+    ids = {
+        plan(tmp_path).competition_id,
+        plan(tmp_path, seed=1).competition_id,
+        plan(tmp_path, data_key="e").competition_id,
+        plan(tmp_path, sandbox="bubblewrap").competition_id,
+    }
+    assert len(ids) == 4
+    assert plan(tmp_path).competition_id in ids
+
+
+def test_a_trained_entry_is_kept_by_data_seed_and_recipe_not_by_sandbox(tmp_path: Path) -> None:
+    entry = ENTRIES[0]
+    one = plan(tmp_path).repo(entry)
+    assert plan(tmp_path, sandbox="bubblewrap").repo(entry) == one
+    assert plan(tmp_path, seed=1).repo(entry) != one
+    assert plan(tmp_path, data_key="e").repo(entry) != one
+    assert plan(tmp_path, steps=3).repo(entry) != one
+    assert recipe_key("ranker") != recipe_key("kvmemnn")
+
+
+def test_the_data_key_hangs_on_every_split_and_names_a_missing_one(tmp_path: Path) -> None:
+    for split in ("train", "valid", "test"):
+        (tmp_path / f"{split}_self_original.txt").write_text(split)
+    first = data_key(tmp_path)
+    (tmp_path / "test_self_original.txt").write_text("other")
+    assert data_key(tmp_path) != first
+    (tmp_path / "valid_self_original.txt").unlink()
+    with pytest.raises(UsageError, match="valid_self_original"):
+        data_key(tmp_path)
+
+
+def test_the_competition_is_one_that_the_leaderboard_reads() -> None:
+    text = competition.toml(competition_id="demo-1", title="Demo", sandbox="bubblewrap")
+    made = parse(text)
+    assert made.sandbox == ("bubblewrap",)
+    assert made.tracks == ("hits", "f1", "ppl")
+    assert made.allowance.scored_per_month == 1
+
+
+def test_the_same_folder_is_the_same_commit_in_a_closed_bare_repository(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "agent.py").write_text("x = 1\n")
+    (folder / ".gitignore").write_text("*.safetensors\n")
+    (folder / "model.safetensors").write_bytes(b"weights")
+    one = repos.make(tmp_path / "a.git", folder)
+    assert one == repos.make(tmp_path / "b.git", folder)
+    assert one == repos.make(tmp_path / "a.git", folder)
+    listed = subprocess.run(
+        ["git", f"--git-dir={tmp_path}/a.git", "ls-tree", "--name-only", one],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": os.environ["PATH"], "GIT_CONFIG_GLOBAL": "/dev/null"},
+    ).stdout.split()
+    assert listed == [".gitignore", "agent.py", "model.safetensors"]
+    assert (tmp_path / "a.git").stat().st_mode & 0o077 == 0
+
+
+def shell(tmp_path: Path) -> Shell:
+    return Shell({**os.environ, "ROSTRUM_HOME": str(tmp_path / "home")}, tmp_path)
+
+
+def test_a_command_answers_and_a_failing_one_says_why(tmp_path: Path) -> None:
+    made = shell(tmp_path)
+    assert made.json("admin", "init")["home"] == str(tmp_path / "home")
+    lines: list[str] = []
+    made.follow("--version", each=lines.append)
+    assert len(lines) == 1
+    with pytest.raises(CommandFailedError, match=r"bad_file\.toml"):
+        made.run("admin", "competition", "load", "bad_file.toml")
+
+
+def test_what_was_started_is_ended_even_if_it_does_not_want_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "print('up', flush=True); time.sleep(600)"
+    )
+    monkeypatch.setattr("worker.demo.shell._command", lambda _: [sys.executable, "-c", stubborn])
+    monkeypatch.setattr("worker.demo.shell.END_SECONDS", 0.5)
+    with pytest.raises(KeyboardInterrupt), shell(tmp_path) as made:  # noqa: PT012
+        made.start("worker")
+        process = made._running["worker"]
+        while (tmp_path / "worker.log").read_text() != "up\n":
+            time.sleep(0.02)
+        raise KeyboardInterrupt
+    assert process.returncode == -9
+
+
+def test_a_long_command_that_ends_by_itself_is_told_with_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = "import sys; print('no such port'); sys.exit(2)"
+    monkeypatch.setattr("worker.demo.shell._command", lambda _: [sys.executable, "-c", program])
+    with shell(tmp_path) as made:
+        made.start("site")
+        made._running["site"].wait(timeout=20)
+        with pytest.raises(CommandFailedError, match="site ended with status 2: no such port"):
+            made.expect_alive()
+
+
+def test_a_port_that_was_asked_for_is_taken_at_its_word() -> None:
+    assert free_port(4321) == 4321
+    assert 0 < free_port(None) < 65536
+
+
+def test_elsewhere_than_in_a_terminal_each_event_is_a_plain_line() -> None:
+    output = io.StringIO()
+    with Show(Console(file=output, width=100, highlight=False)) as show:
+        with show.step("Training [ranker]") as step:
+            step.busy("step 3 of 4")
+            step.result = "fine"
+        show.say("ranker: queued")
+    lines = output.getvalue().splitlines()
+    assert "Training [ranker] ..." in lines[0]
+    assert "Training [ranker]: fine (" in lines[1]
+    assert lines[2].endswith("ranker: queued")
+    assert "\x1b" not in output.getvalue()
+
+
+def test_the_board_is_shown_in_its_order_with_what_others_named_harmless() -> None:
+    cell = {"text": "61.2", "interval": "58.1 to 64.0"}
+    board = {
+        "title": "Demo",
+        "rows": [
+            {"entry": "[red]evil", "rank": 1, "baseline": False, "tracks": {"hits": cell}},
+            {"entry": "words", "rank": None, "baseline": True, "tracks": {"f1": cell}},
+        ],
+    }
+    output = io.StringIO()
+    Show(Console(file=output, width=120, highlight=False)).board(json.loads(json.dumps(board)))
+    text = output.getvalue()
+    assert text.index("[red]evil") < text.index("words")
+    assert "61.2 58.1 to 64.0" in text
+    assert "baseline" in text
