@@ -34,18 +34,14 @@ _FOLDER = click.Path(path_type=Path)
 
 @click.command()
 @click.argument("name", type=_NAMES)
-@click.option(
-    "--data", type=_FOLDER, required=True, help="Folder with train_self_original.txt."
-)
+@click.option("--data", type=_FOLDER, required=True, help="Folder with train_self_original.txt.")
 @click.option("--out", type=_FOLDER, required=True, help="The checkpoint folder to write.")
 @click.option("--steps", type=click.IntRange(1), help="Steps to take instead of the recipe's.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of all chance.")
 @click.option(
     "--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads to use."
 )
-def train(
-    name: str, data: Path, out: Path, *, steps: int | None, seed: int, threads: int
-) -> None:
+def train(name: str, data: Path, out: Path, *, steps: int | None, seed: int, threads: int) -> None:
     """Train baseline NAME on the training split in --data and write its checkpoint to --out.
 
     The same data, steps, seed and threads give the same checkpoint on the same machine.
@@ -55,7 +51,12 @@ def train(
     command += ["--out", str(out.resolve()), "--seed", str(seed), "--threads", str(threads)]
     if steps is not None:
         command += ["--steps", str(steps)]
-    variables = {**os.environ, "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE", "PYTHONDONTWRITEBYTECODE": "1"}
+    variables = {
+        **os.environ,
+        "OMP_NUM_THREADS": str(threads),
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     with subprocess.Popen(command, cwd=folder(name), env=variables) as process:  # noqa: S603
         try:
             code = process.wait()

@@ -28,7 +28,8 @@ class MemoryAgent:
         stored = checkpoint.load(folder, baseline="kvmemnn")
         self.model = MemoryNetwork(stored.words, Config(**stored.config["model"]))
         stored.into(self.model)
-        texts, self.replies = zip(*stored.config["pairs"], strict=True)
+        texts, replies = zip(*stored.config["pairs"], strict=True)
+        self.replies: tuple[str, ...] = replies
         self.said = [normalise(reply) for reply in self.replies]
         with torch.inference_mode():
             self.table = self.model.table()
@@ -59,7 +60,8 @@ class MemoryAgent:
         ranked = nearest[scores.argsort(descending=True, stable=True)].tolist()
         before = {normalise(turn.text) for turn in context.turns if turn.speaker == "self"}
         fresh = (place for place in ranked if self.said[place] not in before)
-        return self.replies[next(fresh, ranked[0])]
+        chosen: int = next(fresh, ranked[0])
+        return self.replies[chosen]
 
     def _nearest(self, query: Tensor) -> Tensor:
         """The numbers of the training pairs whose text is nearest to the query, best first."""

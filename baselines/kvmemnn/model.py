@@ -53,7 +53,8 @@ class MemoryNetwork(nn.Module):
 
     def table(self) -> Tensor:
         """Every word's vector `[V, D]`."""
-        return self.dropout(self.embedding.weight) * self.weight.exp()
+        embedded: Tensor = self.dropout(self.embedding.weight)
+        return embedded * self.weight.exp()
 
     def encode_queries(self, table: Tensor, questions: Sequence[Question]) -> Tensor:
         """Unit vectors of queries after one hop over their memories `[B, D]`."""

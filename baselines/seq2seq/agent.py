@@ -60,7 +60,11 @@ class Seq2SeqAgent:
         lexicon = Lexicon(self.model.words, [word for s in memory.sources for word in s.words])
         never = [PAD, START, UNKNOWN, *lexicon.places(list(MARKS.values()))]
         replies: list[list[str]] = [[] for _ in contexts]
-        inputs, state, running = torch.full((len(contexts), 1), START), None, set(range(len(contexts)))
+        inputs, state, running = (
+            torch.full((len(contexts), 1), START),
+            None,
+            set(range(len(contexts))),
+        )
         for length in range(MAX_WORDS):
             step = self.model.decode(memory, inputs, state)
             weights = self.model.distribution(memory, step, lexicon)
@@ -110,8 +114,9 @@ class Seq2SeqAgent:
 
     def _usual(self, replies: Sequence[Reply]) -> dict[Reply, float]:
         """The mean of ln p(reply) over the background contexts."""
-        kept = {reply: self.usual.get(reply) for reply in replies}
-        new = [reply for reply, value in kept.items() if value is None]
+        found = {reply: self.usual.get(reply) for reply in replies}
+        new = [reply for reply, value in found.items() if value is None]
+        kept = {reply: value for reply, value in found.items() if value is not None}
         count = len(self.background.sources)
         flat = [(number, reply) for reply in new for number in range(count)]
         values = self._likelihoods(self.background, flat)

@@ -49,7 +49,7 @@ class Decoding:
     @classmethod
     def begin(cls, context: Context, memory: Memory) -> "Decoding":
         """Nothing read yet."""
-        return cls(context, memory, (), memory.start, torch.zeros_like(memory.start))
+        return cls(context, memory, (), memory.start, memory.start)
 
     def towards(self, inputs: tuple[int, ...]) -> "Decoding":
         """This decoding if reading on from it ends in `inputs`, else its beginning."""

@@ -20,7 +20,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from harness.dialogue import Context
 from harness.text import split_words
-from harness.torch.words import END, PAD, START, UNKNOWN, Words, padded
+from harness.torch.words import END, START, UNKNOWN, Words, padded
 
 MARKS = {"partner": "__partner__", "self": "__self__"}
 """The words that head a turn in the source."""
@@ -83,7 +83,9 @@ class Memory:
     def split(self) -> "list[Memory]":
         """Each context alone, without padding."""
         return [
-            Memory([source], self.values[i : i + 1, : len(source.words)].clone(), self.start[i][None])
+            Memory(
+                [source], self.values[i : i + 1, : len(source.words)].clone(), self.start[i][None]
+            )
             for i, source in enumerate(self.sources)
         ]
 
@@ -137,7 +139,8 @@ class Seq2Seq(nn.Module):
 
     def embed(self, ids: Tensor) -> Tensor:
         """Vectors of unit scale; as rows of the output layer the same vectors are small."""
-        return self.dropout(self.embedding(ids)) * self.config.embedding**0.5
+        embedded: Tensor = self.dropout(self.embedding(ids))
+        return embedded * math.sqrt(self.config.embedding)
 
     def encode(self, sources: Sequence[Source]) -> Memory:
         """Read contexts; padding stands to the right of what is real and changes nothing."""
@@ -159,9 +162,9 @@ class Seq2Seq(nn.Module):
         """Read reply words `[B, T]`, from the beginning or from a state."""
         values = memory.values  # [B, S, H]
         real = lengths_mask([len(source.words) for source in memory.sources], values.shape[1])
-        hidden = memory.start if state is None else state.hidden
-        cell = torch.zeros_like(hidden) if state is None else state.cell
-        states, (hidden, cell) = self.decoder(self.embed(inputs), (hidden[None], cell[None]))  # [B, T, H]
+        state = state or State(memory.start, memory.start)
+        before = (state.hidden[None], state.cell[None])
+        states, (hidden, cell) = self.decoder(self.embed(inputs), before)  # [B, T, H]
         match = self.ask(states) @ values.transpose(1, 2)
         look = match.masked_fill(~real[:, None], -1e4).softmax(-1)  # [B, T, S]
         both = torch.cat([states, look @ values], dim=-1)  # [B, T, 2H]

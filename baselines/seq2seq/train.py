@@ -15,8 +15,8 @@ from harness.torch import checkpoint
 from harness.torch.training import bucketed, fit, pairs, prepare
 from harness.torch.words import END, UNKNOWN, Words
 
-STEPS, BATCH, RATE = 700, 32, 4e-3
-BACKGROUND = 8  # contexts kept to tell what a reply says of its context from how usual it is
+STEPS, BATCH, RATE = 450, 32, 4e-3
+BACKGROUND = 4  # contexts kept to tell what a reply says of its context from how usual it is
 
 
 def train(options: Options) -> None:

@@ -1,7 +1,7 @@
 """What every baseline's train.py does with its command line: read options, report errors.
 
-    if __name__ == "__main__":
-        run(train, steps=400)
+if __name__ == "__main__":
+    run(train, steps=400)
 """
 
 import argparse

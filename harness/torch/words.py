@@ -21,7 +21,10 @@ PAD, START, END, UNKNOWN = 0, 1, 2, 3
 
 @dataclass(frozen=True)
 class Words:
-    """The words a model knows; a word's id is its place. The first four are `harness.text.SPECIALS`."""
+    """The words a model knows; a word's id is its place.
+
+    The first four are `harness.text.SPECIALS`.
+    """
 
     words: tuple[str, ...]
     index: dict[str, int] = field(init=False, repr=False, compare=False)
@@ -33,9 +36,7 @@ class Words:
         return len(self.words)
 
     @classmethod
-    def build(
-        cls, texts: Iterable[str], *, minimum: int = 1, extra: Sequence[str] = ()
-    ) -> "Words":
+    def build(cls, texts: Iterable[str], *, minimum: int = 1, extra: Sequence[str] = ()) -> "Words":
         """The words seen at least `minimum` times, the most frequent first, after the specials.
 
         `extra` are further marks of the model's own, placed after the specials.

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import click
 import pytest
+
 from harness.cli.main import LazyGroup, commands
 from harness.errors import VERDICTS, Verdict
 from leaderboard.states import STAGES, State
-
 from tests.conftest import PROJECT
 
 DOCS = PROJECT / "docs"

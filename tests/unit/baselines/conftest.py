@@ -21,9 +21,7 @@ def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def trained(
-    toy_data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Path]:
+def trained(toy_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """The checkpoint of a baseline, trained on the toy set by the command that people use."""
     root = tmp_path_factory.mktemp("trained")
 

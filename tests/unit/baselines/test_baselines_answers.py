@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from toyset import SIGHTS, contexts, module_of, toy
 
 from harness.text import SPECIALS, Vocabulary, split_words
@@ -66,8 +67,33 @@ def test_seq2seq_gives_words_it_never_saw_a_little_and_copies_them(trained: Trai
     rows = seq2seq(trained).next_word_probabilities(contexts(), [["only"]] * 4, vocabulary)
 
     assert (rows[:, vocabulary.index["quokka"]] > 0).all()
-    copied, unseen = (rows[2:, vocabulary.index[word]] for word in ("zyzzyva", "quokka"))
-    assert (copied > unseen).all()  # contexts c and d hold the word
+    copied, unseen = (rows[:, vocabulary.index[word]] for word in ("zyzzyva", "quokka"))
+    assert copied[2] > unseen[2]  # context c is that word
+    assert copied[0] == unseen[0]  # a holds neither
+
+
+def test_seq2seq_copies_the_word_it_looks_at(trained: Trained) -> None:
+    module = module_of("seq2seq", "model")
+    agent = seq2seq(trained)
+    sources = [agent.model.source(context) for context in contexts()]
+    memory = agent.model.encode(sources)
+    lexicon = module.Lexicon(agent.model.words, [word for s in sources for word in s.words])
+    batch, width, states = memory.values.shape
+    for place in range(width):
+        look = torch.zeros(batch, 1, width)
+        look[:, :, place] = 1
+        step = module.Step(
+            output=torch.zeros(batch, 1, agent.model.config.embedding),
+            look=look,
+            gate=torch.full((batch, 1), 30.0),
+            state=module.State(memory.start, memory.start),
+        )
+        shares = agent.model.distribution(memory, step, lexicon)
+        for row, source in enumerate(sources):
+            if place < len(source.words):
+                assert lexicon.words[int(shares[row].argmax())] == source.words[place]
+            else:
+                assert shares[row].sum() < 1e-6  # padding has no word
 
 
 def test_seq2seq_caches_what_it_would_compute(trained: Trained) -> None:

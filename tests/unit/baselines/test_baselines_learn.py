@@ -47,9 +47,7 @@ def test_constant_words_says_common_words_that_score(trained: Trained) -> None:
     assert evaluate(agent, toy(), "f1").score.value > 0.02
 
 
-@pytest.mark.parametrize(
-    ("name", "agent"), [("ranker", "RankerAgent"), ("kvmemnn", "MemoryAgent")]
-)
+@pytest.mark.parametrize(("name", "agent"), [("ranker", "RankerAgent"), ("kvmemnn", "MemoryAgent")])
 def test_a_retriever_does_not_repeat_itself(name: str, agent: str, trained: Trained) -> None:
     learned = getattr(module_of(name, "agent"), agent)(trained(name))
     from harness import Context, Turn

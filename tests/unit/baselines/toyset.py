@@ -45,7 +45,7 @@ def toy() -> list[Dialogue]:
         Example(
             partner=(f"what about {sight} ?",),
             replies=(reply,),
-            candidates=tuple(r for r in (replies * 2)[i + 1 : i + 20]) + (reply,),
+            candidates=(*(replies * 2)[i + 1 : i + 20], reply),
         )
         for i, (sight, reply) in enumerate(SIGHTS)
     ]
@@ -61,8 +61,10 @@ def toy() -> list[Dialogue]:
 
 def contexts() -> list[Context]:
     """Contexts of unlike lengths, with and without persona and earlier turns."""
-    long = tuple(Turn("self" if i % 2 else "partner", f"what about {w} ?") for i, (w, _) in
-                 enumerate(SIGHTS[:11]))
+    long = tuple(
+        Turn("self" if i % 2 else "partner", f"what about {w} ?")
+        for i, (w, _) in enumerate(SIGHTS[:11])
+    )
     return [
         Context("a", ("i am person 1 .",), turns=(Turn("partner", "what about tea ?"),)),
         Context("b", ("i am person 2 .", "i talk a lot ."), turns=long),
