@@ -78,7 +78,7 @@ def test_seq2seq_copies_the_word_it_looks_at(trained: Trained) -> None:
     sources = [agent.model.source(context) for context in contexts()]
     memory = agent.model.encode(sources)
     lexicon = module.Lexicon(agent.model.words, [word for s in sources for word in s.words])
-    batch, width, states = memory.values.shape
+    batch, width, _ = memory.values.shape
     for place in range(width):
         look = torch.zeros(batch, 1, width)
         look[:, :, place] = 1
