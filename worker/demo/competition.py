@@ -23,6 +23,9 @@ candidates = 20
 [tracks.ppl]
 zero = "infinite"
 
+[limits]
+cpus = 1.0
+
 [preflight]
 dialogues = {dialogues}
 per_day = 10
@@ -32,6 +35,10 @@ scored_per_month = 1
 """
 
 PREFLIGHT_DIALOGUES = 5
+
+CELLS_AT_A_TIME = 2
+"""Of one core each: two agents that share two cores by two threads each take ten times as long,
+because a thread that waits for its sisters spins."""
 
 
 def toml(*, competition_id: str, title: str, sandbox: str) -> str:

@@ -165,7 +165,7 @@ def _start(shell: Shell, url: str, show: Show) -> None:
     port = url.rpartition(":")[2]
     with show.step("Starting site, worker and beat") as step:
         shell.start("site", "serve", "--host", site.HOST, "--port", port)
-        shell.start("worker", "worker")
+        shell.start("worker", "worker", "--concurrency", str(competition.CELLS_AT_A_TIME))
         shell.start("beat", "beat")
         site.wait_until_up(url, shell)
         step.result = url
