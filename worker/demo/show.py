@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-HEADS = {"hits": "Hits@1", "f1": "F1", "ppl": "Perplexity"}
+HEADS = {"hits": "hits@1", "f1": "F1", "ppl": "Perplexity"}
 
 
 class Show:
@@ -62,11 +63,17 @@ class Show:
 
     def board(self, board: Mapping[str, Any]) -> None:
         """The board as a table, in its order, with the intervals."""
-        table = Table(title=escape(f"{board['title']}, hidden test set"), title_justify="left")
+        table = Table(
+            title=escape(f"{board['title']}, hidden test set"),
+            title_justify="left",
+            box=SIMPLE_HEAD,
+            show_edge=False,
+            pad_edge=False,
+        )
         table.add_column("Rank", justify="right")
         table.add_column("Entry")
         for head in HEADS.values():
-            table.add_column(head, justify="right")
+            table.add_column(head, no_wrap=True)
         for row in board["rows"]:
             rank = "baseline" if row["baseline"] else str(row["rank"])
             cells = [_cell(row["tracks"].get(track)) for track in HEADS]
@@ -92,4 +99,5 @@ class Step:
 def _cell(cell: Mapping[str, Any] | None) -> str:
     if cell is None:
         return "[dim]-[/]"
-    return f"{escape(cell['text'])} [dim]{escape(str(cell['interval']))}[/]"
+    interval = str(cell["interval"]).replace(" to ", "–")
+    return f"{escape(cell['text'])} [dim]{escape(interval)}[/]"

@@ -161,5 +161,5 @@ def test_the_board_is_shown_in_its_order_with_what_others_named_harmless() -> No
     Show(Console(file=output, width=120, highlight=False)).board(json.loads(json.dumps(board)))
     text = output.getvalue()
     assert text.index("[red]evil") < text.index("words")
-    assert "61.2 58.1 to 64.0" in text
+    assert "61.2 58.1–64.0" in text
     assert "baseline" in text
