@@ -58,7 +58,8 @@ def demo(
     steps: int | None,
 ) -> None:
     """Train the baselines, submit them, score them on a hidden test set, show the board."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's `&` makes it ignored
+        signal.signal(number, _interrupt)
     if out is not None and not out.absolute().parent.is_dir():
         raise UsageError(f"{out.parent} is not a folder; --json names a file in a folder")
     try:
