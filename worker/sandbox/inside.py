@@ -39,6 +39,7 @@ def environment(limits: Limits) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "OMP_NUM_THREADS": threads,
+        "OMP_WAIT_POLICY": "PASSIVE",  # spinning starves whoever shares the cores
         "MKL_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
         "ROSTRUM_SOCKET": f"{SOCKETS}/agent.sock",
