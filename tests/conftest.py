@@ -7,7 +7,7 @@ unless `ROSTRUM_REQUIRE` (a comma-separated list of the marker names) demands it
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from functools import cache
 from pathlib import Path
 
@@ -40,9 +40,24 @@ SERVICES: dict[str, Callable[[], bool]] = {
 }
 
 
+def _required() -> set[str]:
+    return {name for name in os.environ.get("ROSTRUM_REQUIRE", "").split(",") if name}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where every service is required, no test is skipped for any other reason either."""
+    report = yield
+    if report.skipped and _required() >= SERVICES.keys():
+        report.outcome = "failed"
+    return report
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip, or under `ROSTRUM_REQUIRE` fail, a test whose service is absent."""
-    required = {name for name in os.environ.get("ROSTRUM_REQUIRE", "").split(",") if name}
+    required = _required()
     if unknown := required - SERVICES.keys():
         pytest.fail(f"ROSTRUM_REQUIRE names unknown services: {sorted(unknown)}", pytrace=False)
     for name, present in SERVICES.items():

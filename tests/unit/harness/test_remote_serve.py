@@ -319,7 +319,6 @@ def test_a_program_of_another_architecture_is_killed(tmp_path: Path) -> None:
 
 
 def test_torch_works_behind_the_filter(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
     body = "(torch.nn.Linear(64, 64)(torch.ones(64, 64)).sum().backward(), 'fine')[1]"
     code = "import torch\ntorch.set_num_threads(2)\n" + agent_code(reply=body)
     with serving(tmp_path, code + "eval_f1(Agent)", HOME=str(tmp_path)) as child:
