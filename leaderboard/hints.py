@@ -1,4 +1,4 @@
-"""Telling the workers that an attempt waits: a Celery message, which is only ever a hint.
+"""Telling the workers that something waits: a Celery message, which is only ever a hint.
 
 The database is the truth. A hint that is lost, doubled or late changes nothing: the sweep sends
 hints for whatever still waits. So sending may fail, is bounded in time, and is only logged.
@@ -16,6 +16,7 @@ from leaderboard.states import Queue
 TASKS: dict[Queue, str] = {
     Queue.PREFLIGHT: "rostrum.preflight",
     Queue.EVALUATE: "rostrum.evaluate",
+    Queue.CONVERSE: "rostrum.converse",
 }
 """The task that serves each queue, by name: the site never imports the worker."""
 
@@ -25,27 +26,28 @@ SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
-def send(queue: Queue, attempt_id: int) -> bool:
-    """Hint that `attempt_id` waits in `queue`; whether the broker took it within `SECONDS`."""
+def send(queue: Queue, number: int) -> bool:
+    """Hint that attempt or conversation `number` waits in `queue`; whether the broker took it.
+
+    At most `SECONDS` are spent on it.
+    """
     taken: list[bool] = []
-    sender = Thread(
-        target=_publish, args=(queue, attempt_id, taken), name="rostrum-hint", daemon=True
-    )
+    sender = Thread(target=_publish, args=(queue, number, taken), name="rostrum-hint", daemon=True)
     sender.start()
     sender.join(SECONDS)
     if not taken:
-        _log.warning("hint not sent: queue=%s attempt=%d", queue.value, attempt_id)
+        _log.warning("hint not sent: queue=%s id=%d", queue.value, number)
     return bool(taken)
 
 
-def _publish(queue: Queue, attempt_id: int, taken: list[bool]) -> None:
+def _publish(queue: Queue, number: int, taken: list[bool]) -> None:
     """Send one message on a connection of its own; every failure is logged, none is raised."""
     try:
         app = client(settings.broker_url())
         with app.connection_for_write() as connection:
             app.send_task(
                 TASKS[queue],
-                args=[attempt_id],
+                args=[number],
                 queue=queue.value,
                 connection=connection,
                 ignore_result=True,
@@ -53,7 +55,7 @@ def _publish(queue: Queue, attempt_id: int, taken: list[bool]) -> None:
             )
         taken.append(True)
     except Exception:  # a hint may fail in any way a broker can; acceptance must not
-        _log.exception("the broker refused a hint: queue=%s attempt=%d", queue.value, attempt_id)
+        _log.exception("the broker refused a hint: queue=%s id=%d", queue.value, number)
 
 
 @cache

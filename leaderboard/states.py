@@ -28,10 +28,11 @@ class State(StrEnum):
 
 
 class Queue(StrEnum):
-    """The Celery queue whose workers take an attempt out of a waiting state."""
+    """The Celery queue whose workers take an attempt, or a conversation, out of waiting."""
 
     PREFLIGHT = "preflight"
     EVALUATE = "evaluate"
+    CONVERSE = "converse"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,11 @@ from rich.console import Console
 from harness.errors import UsageError
 from leaderboard import competition
 from leaderboard.admin.data import data
+from leaderboard.admin.human import human
 from leaderboard.admin.install import install
+from leaderboard.admin.lock import lock
 from leaderboard.admin.output import answer, as_json_option
+from leaderboard.admin.rounds import rounds
 from leaderboard.admin.submissions import submissions
 from leaderboard.admin.teams import quota, teams
 from leaderboard.db.engine import open_database
@@ -84,5 +87,5 @@ def _read(file: Path) -> str:
         raise UsageError(f"{file} is not UTF-8: {error.reason}", code="bad_competition") from error
 
 
-for command in (data, teams, quota, submissions):
+for command in (data, teams, quota, submissions, rounds, lock, human):
     admin.add_command(command)

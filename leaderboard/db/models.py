@@ -1,6 +1,7 @@
 """The tables: plain SQLAlchemy models without behaviour; rules live in the modules that use them.
 
-`events` and `quota_entries` are append-only. `attempts` is moved by `leaderboard.ledger` alone.
+`events` and `quota_entries` are append-only. `attempts` is moved by `leaderboard.ledger` alone. The
+tables of the human evaluation stand in `leaderboard.db.people`.
 """
 
 from datetime import datetime
@@ -21,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from leaderboard.db.times import UtcDateTime
+from leaderboard.human.stages import ChatState, Speaker
 from leaderboard.states import State
 
 NAMES = {
@@ -79,6 +81,8 @@ class Base(DeclarativeBase):
         Visibility: _enum(Visibility),
         Kind: _enum(Kind),
         State: _enum(State),
+        ChatState: _enum(ChatState),
+        Speaker: _enum(Speaker),
     }
 
 
@@ -256,3 +260,31 @@ class QuotaEntry(Base):
     kind: Mapped[Kind]
     at: Mapped[datetime]
     reason: Mapped[str] = mapped_column(String(500), default="")
+
+
+class Round(Base):
+    """One monthly round: each team's registered branch, submitted once in the UTC month."""
+
+    __tablename__ = "rounds"
+    __table_args__ = (UniqueConstraint("competition_id", "month"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    competition_id: Mapped[str] = mapped_column(ForeignKey("competitions.id"))
+    month: Mapped[str] = mapped_column(String(7))
+    at: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(String(500), default="")
+
+
+class RoundEntry(Base):
+    """What a round did with one team: a submission, or the reason why it was passed over."""
+
+    __tablename__ = "round_entries"
+    __table_args__ = (UniqueConstraint("round_id", "team_id"), Index(None, "submission_id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    round_id: Mapped[int] = mapped_column(ForeignKey("rounds.id"))
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    submission_id: Mapped[int | None] = mapped_column(ForeignKey("submissions.id"))
+    at: Mapped[datetime]
+    code: Mapped[str] = mapped_column(String(40))
+    note: Mapped[str] = mapped_column(String(500), default="")

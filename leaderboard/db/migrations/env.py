@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from leaderboard.db import people  # noqa: F401  # its tables are in the metadata, too
 from leaderboard.db.models import Base
 
 context.configure(

@@ -111,7 +111,7 @@ def test_a_broker_that_is_away_is_logged_and_soon(
     with caplog.at_level(logging.WARNING, logger="leaderboard.hints"):
         assert hints.send(Queue.PREFLIGHT, 7) is False
     assert time.monotonic() - begun < hints.SECONDS + 1
-    assert "hint not sent: queue=preflight attempt=7" in caplog.text
+    assert "hint not sent: queue=preflight id=7" in caplog.text
 
 
 def test_a_broker_that_hangs_does_not_hold_the_sender(
