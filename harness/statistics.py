@@ -1,12 +1,14 @@
-"""A score and its interval from per-dialogue totals.
+"""Scores, means and shares with their 95 % intervals.
 
-Turns of one dialogue are not independent, so dialogues are resampled: a percentile bootstrap of
-the ratio sum(value) / sum(weight), with as many dialogues drawn as there are. One seed, one
-interval. An interval from few dialogues is too narrow; from a single one it has no width.
+Turns of one dialogue are not independent, nor are ratings of one rater, so whole dialogues and
+whole raters are resampled: a percentile bootstrap of the ratio sum(value) / sum(weight), with as
+many drawn as there are. One seed, one interval. An interval from few is too narrow.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +23,25 @@ _BLOCK = 2_000_000
 """Draws held in memory at a time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean of `n` values from `clusters` clusters; without bounds where there is but one."""
+
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    clusters: int
+
+
 def score(
     track: Track, totals: Sequence[Total], *, examples: int, seed: int = 0, resamples: int = 1000
 ) -> Score:
     """The score of `totals` (one per dialogue) with its 95 % interval; `n` is `examples`.
 
     hits and f1: the mean per example. ppl: exp of the mean loss per scored word, infinite if one
-    loss is. Resamples without any weight (ppl: no scored word) are left out. `UsageError` where
-    nothing has weight.
+    loss is. Resamples without any weight (ppl: no scored word) are left out; a single dialogue
+    gives an interval without width. `UsageError` where nothing has weight.
     """
     values = np.array([total.value for total in totals], dtype=np.float64)
     weights = np.array([total.weight for total in totals], dtype=np.float64)
@@ -42,6 +55,53 @@ def score(
     if track == "ppl":
         ratio, low, high = (_exp(nats) for nats in (ratio, low, high))
     return Score(value=ratio, low=low, high=high, n=examples)
+
+
+def clustered_mean(
+    values: Sequence[float],
+    clusters: Sequence[Hashable],
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Estimate:
+    """The mean of `values` and its 95 % interval, `clusters[i]` being who gave `values[i]`.
+
+    The cluster percentile bootstrap (Davison and Hinkley 1997, section 3.8): raters are drawn with
+    replacement, as many as there are, each with all their ratings; the mean of a resample is its
+    sum of ratings over its number of ratings. Fewer than two clusters tell nothing of how raters
+    differ: no interval. `ValueError` without values.
+    """
+    if not values:
+        raise ValueError("the mean of no values is not defined")
+    places: dict[Hashable, int] = {}
+    rows = np.array([places.setdefault(name, len(places)) for name in clusters])
+    given = np.array(values, dtype=np.float64)
+    if len(rows) != len(given):
+        raise ValueError(f"{len(rows)} clusters named for {len(given)} values")
+    low, high = None, None
+    if len(places) > 1:
+        sums = np.bincount(rows, weights=given).astype(np.float64)
+        sizes = np.bincount(rows).astype(np.float64)
+        low, high = _bounds(np.sort(_resampled(sums, sizes, seed=seed, resamples=resamples)))
+    mean = math.fsum(given) / len(given)
+    return Estimate(value=mean, low=low, high=high, n=len(given), clusters=len(places))
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """The 95 % score interval of a share, `successes` of `n` (Wilson 1927, JASA 22, 209-212).
+
+    (p + z²/2n ± z sqrt(p(1 - p)/n + z²/4n²)) / (1 + z²/n) with p = successes/n and z = 1.96: it
+    stays within 0 to 1 and has a width at both ends. `ValueError` for n = 0.
+    """
+    if not 0 <= successes <= n or n == 0:
+        raise ValueError(f"{successes} of {n} is not a share")
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    share, square = successes / n, z * z / n
+    middle = (share + square / 2) / (1 + square)
+    half = z * math.sqrt(share * (1 - share) / n + square / (4 * n)) / (1 + square)
+    low = 0.0 if successes == 0 else max(0.0, middle - half)
+    high = 1.0 if successes == n else min(1.0, middle + half)
+    return low, high
 
 
 def _resampled(

@@ -1,11 +1,12 @@
 """The board: who stands where, and why, read with one query and ranked from published values.
 
-A page and its JSON are made from the same values. Each team stands with its latest scored
-attempt that is not withheld; baselines follow without a rank.
+A page and its JSON are made from the same values. Each team stands with its latest submission whose
+latest scored attempt is not withheld, so a rerun of an older one pushes nothing aside; baselines
+follow without a rank.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,6 +20,7 @@ from leaderboard.db.engine import Database, now
 from leaderboard.db.models import Attempt, Role, Submission, Team, TrackReport
 from leaderboard.db.models import Competition as CompetitionRow
 from leaderboard.figures import Cell, cell
+from leaderboard.locks import finalist_attempts
 from leaderboard.reasons import why
 from leaderboard.states import State
 from leaderboard.submissions import Failure, SubmissionView, preflight_log, submission
@@ -91,24 +93,29 @@ class _Scored:
 def board(db: Database, competition_id: str) -> Board:
     """The board of a competition; `UsageError` (`unknown_competition`) if there is none."""
     with db.read() as session:
-        row = session.get(CompetitionRow, competition_id)
-        if row is None:
-            known = list(session.scalars(select(CompetitionRow.id)))
-            raise unknown(competition_id, known)
-        competition = of_row(row)
-        phase = competition.shown_phase(now(session))
-        scored = _latest_scored(session, competition_id, phase.split)
-        return Board(
-            competition_id=competition_id,
-            title=competition.title,
-            demo=row.demo,
-            phase=phase.name,
-            closes=phase.closes,
-            split=phase.split.value,
-            tracks=competition.tracks,
-            rows=_rows(scored, competition),
-            moment=now(session),
-        )
+        return of_session(session, competition_id)
+
+
+def of_session(session: Session, competition_id: str) -> Board:
+    """The same within the caller's transaction."""
+    row = session.get(CompetitionRow, competition_id)
+    if row is None:
+        known = list(session.scalars(select(CompetitionRow.id)))
+        raise unknown(competition_id, known)
+    competition = of_row(row)
+    phase = competition.shown_phase(now(session))
+    scored = _latest_scored(session, competition_id, phase.split)
+    return Board(
+        competition_id=competition_id,
+        title=competition.title,
+        demo=row.demo,
+        phase=phase.name,
+        closes=phase.closes,
+        split=phase.split.value,
+        tracks=competition.tracks,
+        rows=_rows(scored, competition, locked=finalist_attempts(session, competition_id)),
+        moment=now(session),
+    )
 
 
 def _latest_scored(session: Session, competition_id: str, split: Role) -> list[_Scored]:
@@ -119,9 +126,13 @@ def _latest_scored(session: Session, competition_id: str, split: Role) -> list[_
         .where(
             Team.competition_id == competition_id,
             Attempt.state == State.SCORED,
-            Attempt.withheld.is_(None),
             Attempt.split == split,
         )
+        .group_by(Attempt.submission_id)
+    )
+    shown = (
+        select(func.max(Attempt.submission_id))
+        .where(Attempt.id.in_(latest), Attempt.withheld.is_(None))
         .group_by(Attempt.team_id)
     )
     found: dict[int, _Scored] = {}
@@ -130,7 +141,7 @@ def _latest_scored(session: Session, competition_id: str, split: Role) -> list[_
         .join(Submission, Submission.id == Attempt.submission_id)
         .join(Team, Team.id == Attempt.team_id)
         .join(TrackReport, TrackReport.attempt_id == Attempt.id)
-        .where(Attempt.id.in_(latest))
+        .where(Attempt.id.in_(latest), Attempt.submission_id.in_(shown))
     )
     for attempt, of, team, report in rows:
         entry = found.setdefault(attempt.id, _Scored(attempt, of, team))
@@ -139,7 +150,10 @@ def _latest_scored(session: Session, competition_id: str, split: Role) -> list[_
     return list(found.values())
 
 
-def _rows(scored: Sequence[_Scored], competition: Competition) -> tuple[Row, ...]:
+def _rows(
+    scored: Sequence[_Scored], competition: Competition, *, locked: Collection[int] | None
+) -> tuple[Row, ...]:
+    """The ranked rows; the finalists are those that a lock has fixed, before it those of today."""
     standings = rank.standings(
         [
             rank.Entry(
@@ -152,13 +166,7 @@ def _rows(scored: Sequence[_Scored], competition: Competition) -> tuple[Row, ...
         tracks=competition.tracks,
         rule=competition.rank,
     )
-    final = set(
-        rank.finalists(
-            standings,
-            per_track=competition.human.per_track,
-            at_most=competition.human.at_most,
-        )
-    )
+    final = set(map(str, locked)) if locked is not None else _finalists(standings, competition)
     sharers = Counter(standing.rank for standing in standings.values())
     rows = [
         _row(
@@ -171,6 +179,11 @@ def _rows(scored: Sequence[_Scored], competition: Competition) -> tuple[Row, ...
         for one in scored
     ]
     return tuple(sorted(rows, key=_order))
+
+
+def _finalists(standings: Mapping[str, rank.Standing], competition: Competition) -> set[str]:
+    human = competition.human
+    return set(rank.finalists(standings, per_track=human.per_track, at_most=human.at_most))
 
 
 def _row(

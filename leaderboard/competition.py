@@ -160,7 +160,7 @@ def load(
 
     `chosen_id` takes the place of the id in the text. With a `seed` it is a demo: the HMAC key of
     example ids follows from the seed, and the site says so. Otherwise the key is random. The key
-    of a stored competition never changes.
+    of a stored competition never changes, nor does the text of a locked one (`locked`).
     """
     competition = parse(text)
     if chosen_id is not None:
@@ -179,6 +179,10 @@ def load(
                 code="competition_exists",
                 hint="Choose another id.",
             )
+        elif row.toml != text:
+            from leaderboard.locks import expect_unlocked  # the locks read competitions, too
+
+            expect_unlocked(session, competition.id)
         row.title = competition.title
         row.toml = text
     return competition

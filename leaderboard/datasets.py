@@ -19,6 +19,7 @@ from harness.text import Vocabulary
 from leaderboard import competition as competitions
 from leaderboard.db.engine import Database, now
 from leaderboard.db.models import Attempt, DataSet, Role, Team, Visibility
+from leaderboard.locks import expect_unlocked
 from leaderboard.states import State
 
 PUBLIC_ROLES = (Role.TRAIN, Role.VALID, Role.PERSONAS)
@@ -51,7 +52,8 @@ def store(
     Another train or valid set removes the dictionary that was made of the former ones.
 
     `UsageError`: an unknown role, a hidden set in a public role, a set without the candidates
-    that the hits track ranks, or another set where scores already stand on the stored one.
+    that the hits track ranks, another set where scores already stand on the stored one, or any
+    change of a locked competition.
     """
     place = role_named(role)
     if place is Role.DICTIONARY:
@@ -169,6 +171,7 @@ def _put(
                 code="data_in_use",
                 hint="Load a competition of another id for the new data.",
             )
+        expect_unlocked(session, competition_id)
         if role in (Role.TRAIN, Role.VALID):  # a dictionary of the former ones would be wrong
             session.execute(
                 delete(DataSet).where(

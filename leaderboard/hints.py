@@ -26,15 +26,15 @@ SECONDS = 5.0
 _log = logging.getLogger(__name__)
 
 
-def send(queue: Queue, number: int) -> bool:
+def send(queue: Queue, number: int, *, seconds: float | None = None) -> bool:
     """Hint that attempt or conversation `number` waits in `queue`; whether the broker took it.
 
-    At most `SECONDS` are spent on it.
+    At most `seconds` (`SECONDS`) are spent on it; a slow broker may still take it afterwards.
     """
     taken: list[bool] = []
     sender = Thread(target=_publish, args=(queue, number, taken), name="rostrum-hint", daemon=True)
     sender.start()
-    sender.join(SECONDS)
+    sender.join(SECONDS if seconds is None else seconds)
     if not taken:
         _log.warning("hint not sent: queue=%s id=%d", queue.value, number)
     return bool(taken)

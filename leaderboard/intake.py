@@ -13,8 +13,9 @@ from harness.errors import UsageError
 from leaderboard import quota
 from leaderboard.competition import Competition, Phase, of_row
 from leaderboard.db.engine import Database, now
-from leaderboard.db.models import Attempt, Submission, Team
+from leaderboard.db.models import Attempt, Role, Submission, Team
 from leaderboard.db.models import Competition as CompetitionRow
+from leaderboard.locks import expect_unlocked
 from leaderboard.quota import stamp
 from leaderboard.states import STAGES, State
 from leaderboard.transitions import log
@@ -51,25 +52,33 @@ def check_ref(ref: str) -> str:
 def accept(db: Database, *, team_id: int, ref: str) -> Accepted:
     """Take in what a team wants scored, and reserve its place in the quota.
 
-    `UsageError` codes: `bad_ref`, `unknown_team`, `phase_closed`, `attempt_under_way`,
-    `quota_used` (the sentence says when the next place opens).
+    `UsageError` codes: `bad_ref`, `unknown_team`, and those of `take`.
     """
     ref = check_ref(ref)
     with db.write() as session:
-        team = _locked_team(session, team_id)
-        competition = _competition(session, team)
-        phase = _open_phase(session, competition)
-        if (same := _under_way(session, team, ref)) is not None:
-            return same
-        used = quota.usage(session, team.id, competition.allowance)
-        if used.opens is not None:
-            raise UsageError(
-                f"team {team.name} has no submission left: {used.sentence}", code="quota_used"
-            )
-        return _insert(session, team, ref, phase)
+        return take(session, locked_team(session, team_id), ref)
 
 
-def _locked_team(session: Session, team_id: int) -> Team:
+def take(session: Session, team: Team, ref: str, *, why: str = "") -> Accepted:
+    """As `accept`, in the caller's transaction, of a team that it has locked.
+
+    `why` ends the first line of the timeline. `UsageError` codes: `locked`, `phase_closed`,
+    `attempt_under_way`, `quota_used` (the sentence says when the next place opens).
+    """
+    expect_unlocked(session, team.competition_id)
+    competition = _competition(session, team)
+    phase = open_phase(session, competition)
+    if (same := _under_way(session, team, ref)) is not None:
+        return same
+    used = quota.usage(session, team.id, competition.allowance)
+    if used.opens is not None:
+        raise UsageError(
+            f"team {team.name} has no submission left: {used.sentence}", code="quota_used"
+        )
+    return _insert(session, team, ref, split=phase.split, note=f"submitted {ref}{why}")
+
+
+def locked_team(session: Session, team_id: int) -> Team:
     """The team, locked until the end of the transaction, so that two clicks take turns."""
     team = session.scalar(select(Team).where(Team.id == team_id).with_for_update())
     if team is None:
@@ -82,7 +91,8 @@ def _competition(session: Session, team: Team) -> Competition:
     return of_row(row)
 
 
-def _open_phase(session: Session, competition: Competition) -> Phase:
+def open_phase(session: Session, competition: Competition) -> Phase:
+    """The phase that is open now; `UsageError` (`phase_closed`) says when the next one opens."""
     moment = now(session)
     phase = competition.phase(moment)
     if phase is not None:
@@ -98,7 +108,7 @@ def _open_phase(session: Session, competition: Competition) -> Phase:
 def _under_way(session: Session, team: Team, ref: str) -> Accepted | None:
     """The same request, still waiting; None without an open attempt; else `attempt_under_way`.
 
-    A branch may have moved once it was fetched: only a commit is then still the same request.
+    A branch may have moved since it was fetched: only a commit is then still the same request.
     """
     row = session.execute(
         select(Attempt, Submission)
@@ -110,8 +120,9 @@ def _under_way(session: Session, team: Team, ref: str) -> Accepted | None:
     if row is None:
         return None
     attempt, submission = row
-    still_same = attempt.state is State.RECEIVED or COMMIT.fullmatch(ref)
-    if submission.ref == ref and still_same:
+    unfetched = attempt.state is State.RECEIVED and submission.commit is None
+    still_same = submission.ref == ref and (unfetched or COMMIT.fullmatch(ref))
+    if still_same and not attempt.stop:
         return Accepted(submission.id, attempt.id, new=False)
     raise UsageError(
         f"submission {submission.id} of team {team.name} is still {attempt.state.value}",
@@ -120,7 +131,7 @@ def _under_way(session: Session, team: Team, ref: str) -> Accepted | None:
     )
 
 
-def _insert(session: Session, team: Team, ref: str, phase: Phase) -> Accepted:
+def _insert(session: Session, team: Team, ref: str, *, split: Role, note: str) -> Accepted:
     moment = now(session)
     submission = Submission(team_id=team.id, ref=ref, created_at=moment)
     session.add(submission)
@@ -130,12 +141,12 @@ def _insert(session: Session, team: Team, ref: str, phase: Phase) -> Accepted:
         team_id=team.id,
         accepted_at=moment,
         month=quota.month_of(moment),
-        split=phase.split,
+        split=split,
         state=State.RECEIVED,
         state_since=moment,
     )
     session.add(attempt)
     session.flush()
-    log(session, attempt, source=None, note=f"submitted {ref}")
+    log(session, attempt, source=None, note=note)
     quota.reserve(session, attempt)
     return Accepted(submission.id, attempt.id)

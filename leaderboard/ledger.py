@@ -13,31 +13,38 @@ from typing import TypedDict, Unpack
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
-from harness.agent import TRACKS, Track
+from harness.agent import Track
 from harness.errors import OperatorError, SubmissionError, UsageError
 from harness.report import Report
 from leaderboard import endings, quota
-from leaderboard.competition import of_row
+from leaderboard.book import Book, book, grant
 from leaderboard.db.engine import Database, now, open_database
-from leaderboard.db.models import Attempt, Event, PreflightLog, Role, Submission, Team, TrackReport
-from leaderboard.db.models import Competition as CompetitionRow
+from leaderboard.db.models import Attempt, Event, PreflightLog, Submission, TrackReport
 from leaderboard.intake import Accepted, accept
+from leaderboard.leases import StopAsked, Work, fenced, leased, locked, unstopped, work_of
+from leaderboard.reruns import rerun
+from leaderboard.rounds import passed_over
 from leaderboard.states import STAGES, State
 from leaderboard.sweep import Hint, Swept, sweep, waiting
 from leaderboard.transitions import Changes, Lost, log, move
+from leaderboard.withholding import Withheld, withhold
 
 __all__ = [
     "Accepted",
     "Beat",
+    "Book",
     "Database",
     "Facts",
     "Hint",
     "Lost",
     "Moment",
+    "StopAsked",
     "Swept",
+    "Withheld",
     "Work",
     "accept",
     "advance",
+    "book",
     "cancel",
     "fail",
     "grant",
@@ -45,12 +52,15 @@ __all__ = [
     "keep_log",
     "lease",
     "open_database",
+    "passed_over",
+    "rerun",
     "score",
     "stopped",
     "sweep",
     "timeline",
     "unknown_attempt",
     "waiting",
+    "withhold",
 ]
 
 LOG_BYTES = 256 << 10
@@ -64,30 +74,6 @@ _FORWARD = {
     State.BUILDING: State.PREFLIGHT,
     State.PREFLIGHT: State.QUEUED,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One lease of one attempt: what a worker needs to know, as of its last call.
-
-    `commit` is None until the attempt was fetched once; after that it must be fetched exactly.
-    `split` is the role of the data set to score on.
-    """
-
-    attempt_id: int
-    fence: int
-    state: State
-    competition_id: str
-    team: str
-    repo_url: str
-    ref: str
-    commit: str | None
-    losses: int
-    retries: int
-    tracks: tuple[Track, ...]
-    environment: str | None
-    image: str | None
-    split: str = Role.TEST.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +114,7 @@ def lease(db: Database, attempt_id: int, *, worker: str) -> Work | None:
     None if it does not wait (any more): another delivery of the hint was faster.
     """
     with db.write() as session:
-        attempt = _locked(session, attempt_id)
+        attempt = locked(session, attempt_id)
         if attempt is None or attempt.state not in _LEASES:
             return None
         target = _LEASES[attempt.state]
@@ -142,7 +128,7 @@ def lease(db: Database, attempt_id: int, *, worker: str) -> Work | None:
             fence=attempt.fence + 1,
             heartbeat_at=now(session),
         )
-        return _work(session, attempt)
+        return work_of(session, attempt)
 
 
 def heartbeat(db: Database, work: Work) -> Beat:
@@ -165,18 +151,19 @@ def heartbeat(db: Database, work: Work) -> Beat:
 def advance(db: Database, work: Work, target: State, **facts: Unpack[Facts]) -> Work:
     """Go one step forward (`building`, `preflight`, `queued`) with what was learnt.
 
-    `queued` ends the lease. `Lost` if the lease has ended; `ValueError` for any other step.
+    `queued` ends the lease. `Lost` if the lease has ended, `StopAsked` if it should; `ValueError`
+    for any other step.
     """
     if _FORWARD.get(work.state) is not target:
         raise ValueError(f"a worker cannot advance from {work.state} to {target}")
     with db.write() as session:
-        attempt = _leased(session, work)
+        attempt = unstopped(session, work)
         submission = session.get_one(Submission, attempt.submission_id)
         submission.commit = facts.get("commit", submission.commit)
         if "entry" in facts:
             submission.entry = facts["entry"].strip()[:ENTRY_LENGTH] or None
         move(session, attempt, target, **_changes(session, target, facts))
-        return _work(session, attempt)
+        return work_of(session, attempt)
 
 
 def keep_log(db: Database, work: Work, *, track: Track, text: str) -> None:
@@ -188,7 +175,7 @@ def keep_log(db: Database, work: Work, *, track: Track, text: str) -> None:
         raise ValueError(f"logs are kept of a preflight only, not of {work.state}")
     tail = text.encode("utf-8", "replace")[-LOG_BYTES:].decode("utf-8", "ignore")
     with db.write() as session:
-        attempt = _leased(session, work)
+        attempt = leased(session, work)
         session.execute(
             delete(PreflightLog).where(
                 PreflightLog.attempt_id == attempt.id, PreflightLog.track == track
@@ -207,12 +194,13 @@ def keep_log(db: Database, work: Work, *, track: Track, text: str) -> None:
 def score(db: Database, work: Work, reports: Mapping[Track, Report]) -> None:
     """End a running attempt with the reports of all its tracks, or with none of them.
 
-    `ValueError` unless there is exactly one report for each track entered.
+    `ValueError` unless there is exactly one report for each track entered; `Lost` and `StopAsked`
+    as in `advance`.
     """
     if set(reports) != set(work.tracks) or any(reports[t].track != t for t in reports):
         raise ValueError(f"reports of {sorted(reports)} for the tracks {sorted(work.tracks)}")
     with db.write() as session:
-        attempt = _leased(session, work)
+        attempt = unstopped(session, work)
         session.add_all(_row(attempt, report) for report in reports.values())
         move(session, attempt, State.SCORED, worker=None, heartbeat_at=None)
 
@@ -225,7 +213,7 @@ def fail(db: Database, work: Work, error: SubmissionError | OperatorError) -> St
     ended, a later error (of the clean-up) is only noted. `Lost` if another lease has begun.
     """
     with db.write() as session:
-        attempt = _fenced(session, work)
+        attempt = fenced(session, work)
         if STAGES[attempt.state].leased:
             endings.end_by(session, attempt, error)
         else:
@@ -233,10 +221,13 @@ def fail(db: Database, work: Work, error: SubmissionError | OperatorError) -> St
         return attempt.state
 
 
-def stopped(db: Database, work: Work) -> None:
-    """End the lease because `Beat.stop` asked for it, the sandbox being gone: cancelled."""
+def stopped(db: Database, work: Work, *, gone: bool) -> None:
+    """End the lease because a stop was asked for: cancelled.
+
+    `gone` says that the worker has verified that no sandbox of this lease is left.
+    """
     with db.write() as session:
-        endings.cancel(session, _leased(session, work), reason="stopped by the worker")
+        endings.stopped(session, leased(session, work), gone=gone)
 
 
 def cancel(db: Database, attempt_id: int, *, reason: str) -> State:
@@ -245,34 +236,15 @@ def cancel(db: Database, attempt_id: int, *, reason: str) -> State:
     Returns the state that holds now. A final attempt is a `UsageError` (`attempt_final`).
     """
     with db.write() as session:
-        attempt = _locked(session, attempt_id)
+        attempt = locked(session, attempt_id)
         if attempt is None:
             raise unknown_attempt(attempt_id)
-        stage = STAGES[attempt.state]
-        if stage.final:
+        if STAGES[attempt.state].final:
             raise UsageError(
                 f"attempt {attempt_id} is already {attempt.state.value}", code="attempt_final"
             )
-        if stage.leased:
-            attempt.stop = True
-            log(session, attempt, source=None, note=f"stop asked for: {reason}")
-        else:
-            endings.cancel(session, attempt, reason=reason)
+        endings.end_open(session, attempt, reason=reason)
         return attempt.state
-
-
-def grant(db: Database, *, team_id: int, reason: str) -> quota.Usage:
-    """Allow a team one more scored run this month; returns what it has used since.
-
-    `UsageError` (`unknown_team`) if there is no such team.
-    """
-    with db.write() as session:
-        team = session.get(Team, team_id)
-        if team is None:
-            raise UsageError(f"there is no team {team_id}", code="unknown_team")
-        quota.grant(session, team.id, reason=reason)
-        row = session.get_one(CompetitionRow, team.competition_id)
-        return quota.usage(session, team.id, of_row(row).allowance)
 
 
 def timeline(db: Database, attempt_id: int) -> list[Moment]:
@@ -287,24 +259,6 @@ def timeline(db: Database, attempt_id: int) -> list[Moment]:
 def unknown_attempt(attempt_id: int) -> UsageError:
     """The error of an attempt that does not exist."""
     return UsageError(f"there is no attempt {attempt_id}", code="unknown_attempt")
-
-
-def _locked(session: Session, attempt_id: int) -> Attempt | None:
-    return session.scalar(select(Attempt).where(Attempt.id == attempt_id).with_for_update())
-
-
-def _fenced(session: Session, work: Work) -> Attempt:
-    attempt = _locked(session, work.attempt_id)
-    if attempt is None or attempt.fence != work.fence:
-        raise Lost(f"the lease {work.fence} of attempt {work.attempt_id} has ended")
-    return attempt
-
-
-def _leased(session: Session, work: Work) -> Attempt:
-    attempt = _fenced(session, work)
-    if attempt.state is not work.state or not STAGES[attempt.state].leased:
-        raise Lost(f"attempt {work.attempt_id} is {attempt.state}, no longer {work.state}")
-    return attempt
 
 
 def _changes(session: Session, target: State, facts: Facts) -> Changes:
@@ -323,28 +277,6 @@ def _changes(session: Session, target: State, facts: Facts) -> Changes:
     if "can_chat" in facts:
         changes["can_chat"] = facts["can_chat"]
     return changes
-
-
-def _work(session: Session, attempt: Attempt) -> Work:
-    submission = session.get_one(Submission, attempt.submission_id)
-    team = session.get_one(Team, attempt.team_id)
-    entered = set(attempt.tracks or ())
-    return Work(
-        attempt_id=attempt.id,
-        fence=attempt.fence,
-        state=attempt.state,
-        competition_id=team.competition_id,
-        team=team.name,
-        repo_url=team.repo_url,
-        ref=submission.ref,
-        commit=submission.commit,
-        losses=attempt.losses,
-        retries=attempt.retries,
-        tracks=tuple(track for track in TRACKS if track in entered),
-        environment=attempt.environment,
-        image=attempt.image,
-        split=attempt.split.value,
-    )
 
 
 def _row(attempt: Attempt, report: Report) -> TrackReport:

@@ -1,9 +1,10 @@
 """How often a team may be scored: an append-only ledger, and the pure rules that add it up.
 
 An attempt *reserves* its place in the UTC month of its acceptance. It is *charged* when it enters
-`running`, before a hidden byte is sent; *released* if it ends before; *refunded* when the fault is
-ours. After `FREE_REFUNDS` refunds of a team in one month further ones wait for an organizer, who
-may *grant* a place with a reason. Nothing is ever deleted: what is used is a sum.
+`running`, before a hidden byte is sent; *released* if it ends before, or if an organizer's rerun
+takes the place over; *refunded* when the fault is ours. After `FREE_REFUNDS` refunds of a team in
+one month further ones wait for an organizer, who may *grant* a place with a reason. Nothing is ever
+deleted: what is used is a sum.
 """
 
 from collections.abc import Iterable
@@ -14,10 +15,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from leaderboard.db.engine import now
-from leaderboard.db.models import Attempt, Kind, QuotaEntry
+from leaderboard.db.models import Attempt, Kind, QuotaEntry, Submission
 
 FREE_REFUNDS = 2
 """Refunds of one team in one month that need no organizer."""
+
+_RETURNED = frozenset({Kind.RELEASE, Kind.REFUND, Kind.REFUND_WAITS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +122,8 @@ def usage(session: Session, team_id: int, allowance: Allowance) -> Usage:
     kinds = [kind for _, kind in entries]
     preflights = session.scalar(
         select(func.count())
-        .select_from(Attempt)
-        .where(Attempt.team_id == team_id, Attempt.accepted_at >= day_start(moment))
+        .select_from(Submission)  # a rerun is the organizers' and counts for nothing
+        .where(Submission.team_id == team_id, Submission.created_at >= day_start(moment))
     )
     used = places_used(entries)
     allowed = allowance.scored_per_month + kinds.count(Kind.GRANT)
@@ -147,10 +150,27 @@ def reserve(session: Session, attempt: Attempt) -> None:
 
 
 def charge(session: Session, attempt: Attempt) -> bool:
-    """Make the reservation final; harmless to repeat. Whether this call was the one."""
-    if Kind.CHARGE in _kinds(session, attempt.id):
+    """Make the reservation final; harmless to repeat. Whether this call was the one.
+
+    Nothing is charged for an attempt that holds no place: the rerun of one that had ended.
+    """
+    kinds = _kinds(session, attempt.id)
+    if Kind.RESERVE not in kinds or Kind.CHARGE in kinds:
         return False
     _write(session, attempt, Kind.CHARGE)
+    return True
+
+
+def pass_on(session: Session, attempt: Attempt, successor: Attempt) -> bool:
+    """Give the place of an attempt to the one that takes over; whether it held one.
+
+    The month's sum stays as it was, whether the place was charged or only reserved.
+    """
+    kinds = _kinds(session, attempt.id)
+    if Kind.RESERVE not in kinds or kinds & _RETURNED:
+        return False
+    _write(session, attempt, Kind.RELEASE, reason=f"passed on to attempt {successor.id}")
+    _write(session, successor, Kind.RESERVE, reason=f"taken over from attempt {attempt.id}")
     return True
 
 
@@ -161,7 +181,7 @@ def settle(session: Session, attempt: Attempt, *, ours: bool, reason: str) -> Ki
     waiting for an organizer. Charged and theirs: kept. Returns what was written.
     """
     kinds = _kinds(session, attempt.id)
-    if kinds & {Kind.RELEASE, Kind.REFUND, Kind.REFUND_WAITS} or Kind.RESERVE not in kinds:
+    if kinds & _RETURNED or Kind.RESERVE not in kinds:
         return None
     if Kind.CHARGE not in kinds:
         kind = Kind.RELEASE

@@ -4,6 +4,7 @@ HTML is escaped by the templates; this module deals with what escaping leaves in
 control sequences, characters that reorder or hide text, and towers of combining marks.
 """
 
+import re
 import unicodedata
 
 MAX_SHOWN = 200
@@ -13,6 +14,8 @@ MAX_MARKS = 3
 """Combining marks kept on one character."""
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_JOINERS = "\u200c\u200d"
+_EMPTY_LINES = re.compile(r"\n\s*\n")
 
 
 def one_line(text: str, *, limit: int = MAX_SHOWN) -> str:
@@ -30,6 +33,17 @@ def lines(text: str, *, limit: int = 256 << 10) -> str:
     """The text with its line breaks and tabs, everything else as in `one_line`."""
     unified = text[:limit].replace("\r\n", "\n")
     return "".join(_visible(unified, keep="\n\t"))
+
+
+def speech(text: str, *, limit: int) -> str:
+    """What somebody wrote in a chat, at most `limit` characters and without rows of empty lines.
+
+    Breaks stay, and the joiners that some scripts and emoji are written with; everything else as
+    in `one_line`.
+    """
+    unified = text[:limit].replace("\r\n", "\n").replace("\r", "\n")
+    shown = "".join(_visible(unified, keep="\n\t" + _JOINERS))
+    return _EMPTY_LINES.sub("\n\n", shown).strip()
 
 
 def _visible(text: str, *, keep: str) -> list[str]:

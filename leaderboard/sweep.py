@@ -69,7 +69,12 @@ def sweep(db: Database) -> Swept:
         for attempt in _held(session):
             if _is_silent(attempt, moment, silence):
                 if attempt.stop:
-                    endings.cancel(session, attempt, reason="stop was asked for; worker is gone")
+                    endings.cancel(
+                        session,
+                        attempt,
+                        reason="stop was asked for; worker is gone",
+                        code=endings.LOST_CODE,
+                    )
                     cancelled.append(attempt.id)
                 else:
                     endings.lose(session, attempt)

@@ -65,11 +65,14 @@ def _work(workplace: Workplace, hold: Hold) -> None:
 
 
 def _stopped(workplace: Workplace, hold: Hold) -> None:
-    """Every cell is gone by now. Only a cancel has something to write."""
+    """Every cell was ended by now. Only a cancel has something to write."""
     if hold.reason is not Reason.CANCELLED:
         return
+    gone = hold.unverified == 0
+    if not gone:
+        _log.error("cancelled, sandbox not verified gone: attempt=%d", hold.work.attempt_id)
     try:
-        ledger.stopped(workplace.db, hold.work)
+        ledger.stopped(workplace.db, hold.work, gone=gone)
     except ledger.Lost:
         _log.warning("cancelled too late: attempt=%d", hold.work.attempt_id)
 

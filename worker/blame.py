@@ -1,7 +1,8 @@
 """Whose fault is this end: the evaluator's error and the runner's observations give one verdict.
 
-Ours only on evidence that a submission cannot produce: the engine failed, the cell vanished, no
-HELLO came (it is said before a byte of theirs is read), the evaluator raised. What the runner saw
+Ours only on evidence that a submission cannot produce: the engine failed, the cell vanished or was
+killed from outside, no HELLO came (it is said before a byte of theirs is read), the evaluator
+raised. What the runner saw
 of the cell (memory, output, disk) overrides a mere symptom, and a finished score, too. What a
 FAIL from inside says decides the wording, never the fault. Pure functions; the tables are data.
 """
@@ -66,7 +67,9 @@ def _observed(end: Exit) -> SubmissionError | None:
 
 
 def _how_it_left(error: SubmissionError, end: Exit) -> RostrumError:
-    """The stream ended: by a signal, by a status, quietly, or because the cell vanished."""
+    """The stream ended: by a signal, by a status, quietly, or because the cell was taken away."""
+    if end.killed:
+        return OperatorError("engine_down", message="the cell was killed from outside")
     if end.signal is not None:
         return SubmissionError("crashed", detail="signal", message=f"ended by {_name(end.signal)}")
     if end.code:

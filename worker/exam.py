@@ -1,5 +1,6 @@
 """One track of one attempt in one fresh cell: started, asked, ended, its end judged."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from worker.sandbox import Exit, Job, Limits, Sandbox
 
 _SPARE_SECONDS = 60.0
 """What a cell may outlive its own limits by, before the reaper takes it."""
+
+_log = logging.getLogger(__name__)
 
 _GREETING = "hello , how are you today ?"
 
@@ -102,6 +105,7 @@ def _sat(
     hold: Hold, seat: Seat, job: Job, track: Track, questions: Questions, *, greet: bool
 ) -> Result:
     report, raised, talks = None, None, None
+    hold.unverified += 1
     with seat.sandbox.start(job) as cell:
         try:
             with hold.talking(cell.agent):
@@ -109,7 +113,11 @@ def _sat(
                 talks = _talks(cell.agent) if greet else None
         except (SubmissionError, OperatorError) as error:
             raised = error
-        ended = cell.finish()
+        finally:
+            ended = cell.finish()
+            hold.unverified -= ended.gone
+            if not ended.gone:
+                _log.error("a cell is left: name=%s; end it by hand", job.name)
     judged = judge(raised, ended)
     return Result(report if judged is None else None, judged, ended, talks)
 

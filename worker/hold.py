@@ -40,8 +40,9 @@ class Hold:
     """A context manager around the work on one leased attempt.
 
     `work` is the lease as of its last step. `stop` is set once the work should end; `reason` says
-    why. `every` and `patience` are seconds between heartbeats, and of heartbeats that could not
-    be written until the lease is taken for lost.
+    why. `unverified` counts the cells that were started and are not verified to be gone. `every`
+    and `patience` are seconds between heartbeats, and of heartbeats that could not be written until
+    the lease is taken for lost.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Hold:
         self.work = work
         self.stop = Event()
         self.reason: Reason | None = None
+        self.unverified = 0
         self._db = db
         self._every = every
         self._patience = patience
@@ -70,7 +72,17 @@ class Hold:
     def advance(self, target: State, **facts: Unpack[ledger.Facts]) -> None:
         """Move the attempt one step on; `Stopped` if somebody wants the work to end."""
         self.check()
-        self.work = ledger.advance(self._db, self.work, target, **facts)
+        with self.stoppable():
+            self.work = ledger.advance(self._db, self.work, target, **facts)
+
+    @contextmanager
+    def stoppable(self) -> Iterator[None]:
+        """Around a step in the ledger: a stop that it knew of before us is `Stopped` here."""
+        try:
+            yield
+        except ledger.StopAsked as asked:
+            self._end(Reason.CANCELLED)
+            raise Stopped from asked
 
     def check(self) -> None:
         """Raise `Stopped` if the work should end."""

@@ -5,7 +5,6 @@ No hidden byte is read here, and nothing is charged.
 
 from collections.abc import Mapping
 from dataclasses import fields
-from hashlib import sha256
 
 from harness.agent import Track
 from harness.evaluation import PUBLIC_SECRET
@@ -13,11 +12,13 @@ from leaderboard import competition, datasets, hints, ledger
 from leaderboard.states import Queue, State
 from worker.entry import entered, entry_name
 from worker.exam import Questions, Result, Seat, sit
-from worker.fetch import Access, Bounds, Fetched, fetch
+from worker.fetch import Fetched
 from worker.hold import Hold
+from worker.house import house
 from worker.images import prepare_environment
 from worker.place import Place
 from worker.sandbox import Limits
+from worker.tree import commit_tree
 from worker.workplace import Bench, Workplace
 
 PUBLIC_ROLE = "valid"
@@ -26,9 +27,15 @@ CHAT_ORDER: tuple[Track, ...] = ("f1", "hits", "ppl")
 
 
 def preflight(workplace: Workplace, hold: Hold) -> None:
-    """Take a leased attempt (fetching) to the queue of those that wait to be scored."""
+    """Take a leased attempt (fetching) to the queue of those that wait to be scored.
+
+    One of a monthly round ends here instead if its branch has not moved since it was scored.
+    """
     rules = competition.get(workplace.db, hold.work.competition_id)
     fetched = fetched_tree(workplace, hold, rules.limits)
+    with hold.stoppable():
+        if ledger.passed_over(workplace.db, hold.work, commit=fetched.commit):
+            return
     tracks = entered(fetched.path, offered=rules.tracks)
     name = entry_name(fetched.path, default=hold.work.team)
     hold.advance(State.BUILDING, commit=fetched.commit, tracks=tracks, entry=name)
@@ -55,18 +62,9 @@ def preflight(workplace: Workplace, hold: Hold) -> None:
 
 def fetched_tree(workplace: Workplace, hold: Hold, limits: Mapping[str, float | int]) -> Fetched:
     """The tree of the attempt's commit, fetched unless it stands here already."""
-    settings = workplace.settings
-    return fetch(
-        hold.work.repo_url,
-        hold.work.commit or hold.work.ref,
-        store=settings.code_directory,
-        bounds=Bounds(
-            max_bytes=int(limits["repo_bytes"]),
-            max_files=int(limits["repo_files"]),
-            seconds=settings.fetch_seconds,
-        ),
-        access=Access(settings.local_repos, settings.git_hosts),
-        stop=hold.stop,
+    work = hold.work
+    return commit_tree(
+        workplace.settings, work.repo_url, work.commit or work.ref, limits=limits, stop=hold.stop
     )
 
 
@@ -88,16 +86,9 @@ def taken_seat(
         code=fetched.path,
         environment=environment,
         limits=cell_limits(limits),
-        house=_house(workplace, hold),
+        house=house(workplace.db, hold.work.competition_id, split=hold.work.split),
         worker=workplace.name,
     )
-
-
-def _house(workplace: Workplace, hold: Hold) -> str:
-    """Eight hex digits that no other installation has: they hang on two random numbers of it."""
-    db, name = workplace.db, hold.work.competition_id
-    parts = (competition.secret(db, name), datasets.hidden_name(db, name, hold.work.split))
-    return sha256(parts[0] + parts[1].encode("ascii")).hexdigest()[:8]
 
 
 def cell_limits(limits: Mapping[str, float | int]) -> Limits:

@@ -32,7 +32,8 @@ def scoring(workplace: Workplace, hold: Hold) -> None:
             parts.append(sit(hold, seat, job, track, asked).checked())
         reports[track] = merge(parts)
     hold.check()
-    ledger.score(workplace.db, hold.work, reports)
+    with hold.stoppable():
+        ledger.score(workplace.db, hold.work, reports)
 
 
 def _hidden_questions(

@@ -1,7 +1,7 @@
-"""`rostrum worker`: takes attempts from the queues until it is told to end.
+"""`rostrum worker`: takes attempts and conversations from the queues until it is told to end.
 
-A shutdown ends what runs: cells are removed, nothing is written, and the sweep gives the attempts
-back to their queues once their leases are over.
+A shutdown ends what runs: cells are removed, nothing is written of attempts, and the sweep gives
+them back to their queues once their leases are over. Raters are told at once.
 """
 
 import logging
@@ -14,7 +14,8 @@ import click
 from leaderboard import ledger
 from leaderboard.states import Queue
 from worker import settings as places
-from worker.fetch.store import prune
+from worker.converse.host import Host, appoint
+from worker.reaper import reap
 from worker.slots import Slots, occupy
 from worker.workplace import Benches, Workplace, worker_name
 
@@ -37,6 +38,13 @@ _log = logging.getLogger(__name__)
     metavar="NAMES",
     help="The queues to take from, separated by commas.",
 )
+@click.option(
+    "--chats",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1, 60),
+    help="Live conversations at a time, where the queue `converse` is taken from.",
+)
 @click.option("--prepare", is_flag=True, help="Make the sandboxes' runtimes and end.")
 @click.option(
     "--sandbox",
@@ -51,9 +59,15 @@ _log = logging.getLogger(__name__)
     help="With --prepare: make the container base image with debootstrap if it cannot be pulled.",
 )
 def worker(
-    *, concurrency: int, queues: str, prepare: bool, sandboxes: tuple[str, ...], make_base: bool
+    *,
+    concurrency: int,
+    queues: str,
+    chats: int,
+    prepare: bool,
+    sandboxes: tuple[str, ...],
+    make_base: bool,
 ) -> None:
-    """Fetch, run and score submissions."""
+    """Fetch, run and score submissions, and let finalists chat."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True
     )
@@ -65,7 +79,7 @@ def worker(
     chosen = tuple(_queue(name) for name in queues.replace(",", " ").split())
     if not chosen:
         raise click.UsageError("--queues names no queue")
-    sys.exit(_run(chosen, concurrency))
+    sys.exit(_run(chosen, concurrency, chats=chats))
 
 
 def _queue(name: str) -> Queue:
@@ -76,8 +90,8 @@ def _queue(name: str) -> Queue:
         raise click.UsageError(f"queue {name!r} is unknown; known: {known}") from None
 
 
-def _run(queues: tuple[Queue, ...], concurrency: int) -> int:
-    """Take attempts until a signal; the exit status."""
+def _run(queues: tuple[Queue, ...], concurrency: int, *, chats: int) -> int:
+    """Take attempts and conversations until a signal; the exit status."""
     from celery import signals
 
     from worker.app import app
@@ -85,24 +99,25 @@ def _run(queues: tuple[Queue, ...], concurrency: int) -> int:
     settings = places.from_environment()
     db = ledger.open_database()
     workplace = Workplace(db, settings, worker_name(), Benches(settings))
-    occupy(Slots(workplace, queues=queues, each=concurrency))
+    attempts = tuple(queue for queue in queues if queue is not Queue.CONVERSE)
+    occupy(Slots(workplace, queues=attempts, each=concurrency))
+    host = Host(workplace, places=chats)
+    appoint(host)
 
     def shutting_down(**_: object) -> None:
         workplace.shutdown.set()
+        host.wake()
 
     signals.worker_shutting_down.connect(shutting_down, weak=False)
-    reaper = Thread(
-        target=_reap,
-        args=(workplace,),
-        name="rostrum-reaper",
-        daemon=True,
-    )
-    reaper.start()
+    Thread(target=reap, args=(workplace,), name="rostrum-reaper", daemon=True).start()
+    if Queue.CONVERSE in queues:
+        host.start()
     # attempts run behind a sandbox of their own; no code of theirs is ever loaded here
     warnings.filterwarnings("ignore", message="You're running the worker with superuser")
     taker = app.Worker(
         pool="threads",
-        concurrency=concurrency * len(queues),
+        # hints that find no slot end at once, so one thread more is enough for the host's
+        concurrency=concurrency * len(attempts) + (Queue.CONVERSE in queues),
         queues=[queue.value for queue in queues],
         hostname=f"rostrum@{workplace.name}",
         without_gossip=True,
@@ -116,18 +131,7 @@ def _run(queues: tuple[Queue, ...], concurrency: int) -> int:
         taker.start()
     finally:
         workplace.shutdown.set()
+        if Queue.CONVERSE in queues and not host.close():
+            _log.error("not every chat has ended")
         db.close()
     return int(taker.exitcode or 0)
-
-
-def _reap(workplace: Workplace) -> None:
-    """Now and then, remove cells that have outlived their deadline, and trees nobody uses."""
-    settings = workplace.settings
-    while not workplace.shutdown.wait(settings.reap_seconds):
-        try:
-            if removed := workplace.benches.reap():
-                _log.warning("reaped: cells=%d", removed)
-            if pruned := prune(settings.code_directory):
-                _log.info("pruned: trees=%d", pruned)
-        except Exception:  # an engine that is away; the next round may find it
-            _log.exception("the reaper failed")

@@ -1,4 +1,4 @@
-"""The slots of a worker process: each queue has its own, so one cannot starve the other.
+"""The slots of a worker process: each queue of attempts has its own, so none starves the other.
 
 A hint that finds no free slot is dropped. A slot that becomes free asks the ledger what else
 waits in its queue, so nothing waits for the next sweep while a worker is idle.

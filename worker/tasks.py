@@ -2,6 +2,7 @@
 
 from leaderboard.states import Queue
 from worker.app import app
+from worker.converse import host
 from worker.slots import current
 
 
@@ -15,3 +16,9 @@ def preflight(attempt_id: int) -> None:
 def evaluate(attempt_id: int) -> None:
     """An attempt waits to be scored."""
     current().serve(Queue.EVALUATE, attempt_id)
+
+
+@app.task(name="rostrum.converse")  # type: ignore[untyped-decorator]  # celery has no types
+def converse(_conversation_id: int) -> None:
+    """A rater waits for a partner; the host asks the database who waits."""
+    host.current().wake()

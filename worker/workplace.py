@@ -3,14 +3,17 @@
 import logging
 import os
 import socket
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Lock
 
 from harness.errors import OperatorError, UsageError
 from leaderboard import ledger
-from worker.images import Runtime, prepare
-from worker.sandbox import Sandbox
+from worker.images import Runtime, prepare, stored_runtime
+from worker.place import Place
+from worker.sandbox import Over, Sandbox, in_no_case
 from worker.sandbox.choose import open_sandbox
+from worker.sandbox.docker import reap_containers
 from worker.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -30,6 +33,7 @@ class Benches:
 
     settings: Settings
     _ready: dict[str, Bench] = field(default_factory=dict)
+    _kept: dict[tuple[str, str], Bench] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def get(self, name: str) -> Bench:
@@ -40,11 +44,34 @@ class Benches:
         bench.sandbox.check()
         return bench
 
-    def reap(self) -> int:
-        """Remove our cells that are past their deadline; how many were removed."""
+    def stored(self, name: str, digest: str) -> Bench:
+        """The bench over the runtime of this digest, which may be an older one; nothing is made.
+
+        `OperatorError` (`engine_down`, `image_missing`) without it.
+        """
+        place = Place.open(self.settings.sandbox_directory)
         with self._lock:
-            benches = list(self._ready.values())
-        return sum(bench.sandbox.reap() for bench in benches)
+            bench = self._kept.get((name, digest))
+            if bench is None:
+                runtime = stored_runtime(name, digest, place=place)
+                sandbox = open_sandbox(name, runtime=runtime, settings=self.settings)
+                bench = self._kept[name, digest] = Bench(sandbox, runtime)
+        bench.sandbox.check()
+        return bench
+
+    def reap(self, *, over: Over = in_no_case) -> int:
+        """Remove our cells that are past their deadline or `over`; how many were removed.
+
+        Containers are looked for even if this process has started none: those of a worker that
+        was killed outlive it.
+        """
+        with self._lock:
+            benches = {**self._ready, **{name: one for (name, _), one in self._kept.items()}}
+        removed = sum(bench.sandbox.reap(over=over) for bench in benches.values())
+        if "docker" not in benches:
+            with suppress(OperatorError):  # no engine here, and nobody has needed one
+                removed += reap_containers(over)
+        return removed
 
     def _made(self, name: str) -> Bench:
         try:

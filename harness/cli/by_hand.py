@@ -1,7 +1,6 @@
-"""A track file run by hand: options, progress, and the score as people read it."""
+"""A file of a submission run by hand: options, progress, the score as people read it, a talk."""
 
 import os
-import random
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,12 +10,14 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from harness.agent import Responder, Track, check_replies
+from harness.agent import Responder, Track
+from harness.cli import talk
+from harness.cli.terminal import screen
 from harness.data import load
-from harness.dialogue import Context, Turn
 from harness.errors import RostrumError, UsageError
 from harness.evaluation import BATCH_SIZE, AnyAgent, evaluate
 from harness.report import Report
+from harness.submission import entry_name
 from harness.text import Vocabulary
 
 DATA_VARIABLE = "ROSTRUM_DATA"
@@ -67,17 +68,25 @@ def evaluate_by_hand(make_agent: Callable[[], AnyAgent], track: Track) -> None:
 def chat(make_agent: Callable[[], Responder]) -> None:
     """Read the command line and talk to the agent until an empty line; ends the process."""
 
-    @click.command(help="Talk to this agent; an empty line ends the chat.")
-    @click.option("--persona", multiple=True, help="A sentence of the agent's persona; repeat it.")
-    @click.option("--data", type=click.Path(path_type=Path), help="Draw the persona from here.")
-    @click.option("--seed", type=int, default=0, show_default=True, help="Which persona is drawn.")
-    def command(persona: tuple[str, ...], data: Path | None, seed: int) -> None:
-        chosen = persona or _drawn_persona(data, seed=seed)
-        for sentence in chosen:
-            click.secho(f"persona: {sentence}", dim=True)
-        _talk(make_agent(), chosen)
+    @click.command(help="Talk to this agent; an empty line ends the chat, /help lists commands.")
+    @talk.options
+    def command(persona: tuple[str, ...], data: Path | None, seed: int, out: Path | None) -> None:
+        personas = talk.Personas(persona, persona_file(data), seed=seed)
+        folder = Path(sys.argv[0]).absolute().parent
+        entry = entry_name(folder, default=folder.name or "agent")
+        talk.hold(make_agent(), entry, personas=personas, on=screen(entry), out=out)
 
     _main(command)
+
+
+def persona_file(data: Path | None) -> Path | None:
+    """The dialogues that personas are drawn from; none where there are none and none are named."""
+    try:
+        return data_file(data, split="valid")
+    except UsageError:
+        if data is not None:
+            raise
+        return None
 
 
 def data_file(data: Path | None, *, split: str) -> Path:
@@ -164,31 +173,3 @@ def _lines(report: Report, *, dialogues: int) -> Iterator[tuple[str, str]]:
 
 def _number(track: Track, value: float) -> str:
     return f"{value:.4g}" if track == "ppl" else f"{100 * value:.2f} %"
-
-
-def _drawn_persona(data: Path | None, *, seed: int) -> tuple[str, ...]:
-    """The persona of one dialogue; none where there is no data and none was named."""
-    try:
-        file = data_file(data, split="valid")
-    except UsageError:
-        if data is not None:
-            raise
-        return ()
-    return random.Random(seed).choice(load(file)).persona  # noqa: S311  (not a secret)
-
-
-def _talk(agent: Responder, persona: tuple[str, ...]) -> None:
-    turns: tuple[Turn, ...] = ()
-    while True:
-        try:
-            said = input("you: ").strip()
-        except EOFError:
-            said = ""
-        if not said:
-            return
-        turns = (*turns, Turn("partner", said))
-        (reply,) = check_replies(
-            agent.respond([Context("chat", persona=persona, turns=turns)]), count=1
-        )
-        click.echo(f"agent: {reply}")
-        turns = (*turns, Turn("self", reply))

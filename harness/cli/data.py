@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harness.cli.terminal import plain
 from harness.data import jsonl, load, sample
 from harness.dialogue import Dialogue
 from harness.text import Vocabulary, split_words
@@ -70,15 +71,10 @@ def _facts(dialogues: Sequence[Dialogue]) -> dict[str, Any]:  # Any: JSON values
 
 def _rendered(dialogue: Dialogue) -> Iterator[str]:
     for sentence in dialogue.persona:
-        yield f"  persona  {_plain(sentence)}"
+        yield f"  persona  {plain(sentence)}"
     for sentence in dialogue.partner_persona:
-        yield f"  partner's persona  {_plain(sentence)}"
+        yield f"  partner's persona  {plain(sentence)}"
     for example in dialogue.examples:
         for text in example.partner:
-            yield f"  partner  {_plain(text)}"
-        yield "  self     " + _plain(" | ".join(example.replies))
-
-
-def _plain(text: str) -> str:
-    """The text without what could steer a terminal: each such character as its code."""
-    return "".join(c if c.isprintable() else f"\\u{{{ord(c):x}}}" for c in text)
+            yield f"  partner  {plain(text)}"
+        yield "  self     " + plain(" | ".join(example.replies))

@@ -8,6 +8,7 @@ import click
 
 from harness.agent import TRACKS
 from harness.errors import UsageError
+from harness.submission import entered
 
 
 @click.command("eval")
@@ -47,7 +48,5 @@ def track_file(directory: Path, track: str) -> Path:
         return path
     if not directory.is_dir():
         raise UsageError(f"{directory} is not a folder")
-    entered = [name for name in TRACKS if (directory / f"eval_{name}.py").is_file()]
-    raise UsageError(
-        f"{directory} has no eval_{track}.py; it enters: {', '.join(entered) or 'no track'}"
-    )
+    tracks = ", ".join(entered(directory)) or "no track"
+    raise UsageError(f"{directory} has no eval_{track}.py; it enters: {tracks}")

@@ -98,6 +98,15 @@ class Channel:
         except OSError:
             return
 
+    def hung_up(self) -> bool:
+        """Whether the other side is gone; what it sent before it left may still lie there."""
+        try:
+            return not self._link.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
     def interrupt(self) -> None:
         """Have a wait of another thread end at once, by `EOFError`; the one call that is safe
         from there."""

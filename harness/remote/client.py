@@ -230,6 +230,10 @@ class RemoteAgent:
         }
         return self._ask_array(body, dtype="<f4", shape=(len(contexts), len(vocabulary)))
 
+    def hung_up(self) -> bool:
+        """Whether the other side has left; asked between two verbs, it takes no time."""
+        return self._channel.hung_up()
+
     def interrupt(self) -> None:
         """End the conversation from another thread: the verb that waits fails as `early_exit`."""
         self._channel.interrupt()

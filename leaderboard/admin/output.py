@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.errors import UsageError
 from leaderboard import competition
 from leaderboard.db.engine import Database, open_database
 from leaderboard.shown import one_line
@@ -26,6 +27,28 @@ competition_option = click.option(
     metavar="ID",
     help="The competition; by default ROSTRUM_COMPETITION, else the newest.",
 )
+reason_option = click.option(
+    "--reason", required=True, metavar="TEXT", help="Why, in a sentence; it is kept."
+)
+
+MAX_REASON = 400
+"""Characters of a reason: with the words that a timeline puts before it, what a note holds."""
+
+
+def checked_reason(text: str) -> str:
+    """The reason as it is kept; `UsageError` (`bad_reason`) for a blank or endless one."""
+    reason = " ".join(text.split())
+    if not reason:
+        raise UsageError(
+            "--reason is empty", code="bad_reason", hint="Say why in a sentence: it is kept."
+        )
+    if len(reason) > MAX_REASON:
+        raise UsageError(
+            f"--reason has {len(reason)} characters, more than {MAX_REASON}",
+            code="bad_reason",
+            hint="Keep to a sentence or two.",
+        )
+    return reason
 
 
 def opened(competition_id: str | None) -> tuple[Database, str]:

@@ -1,9 +1,13 @@
-"""`rostrum admin submissions`: every submission, with unrounded scores for the organizers."""
+"""`rostrum admin submissions`: every submission, with unrounded scores for the organizers.
+
+What changes one stands in `leaderboard.admin.moves`.
+"""
 
 import click
 from rich.console import Console
 
 from harness.report import Report, finite
+from leaderboard.admin.moves import cancel, rerun, withhold
 from leaderboard.admin.output import (
     Document,
     answer,
@@ -22,7 +26,11 @@ from leaderboard.submissions import SubmissionLine, SubmissionView, listing, rep
 
 @click.group("submissions")
 def submissions() -> None:
-    """List and show submissions."""
+    """List and show submissions, run them again, cancel them, withhold their scores."""
+
+
+for _command in (rerun, cancel, withhold):
+    submissions.add_command(_command)
 
 
 @submissions.command("list")

@@ -1,11 +1,13 @@
 """The read models as JSON documents; a page shows the same values."""
 
+from dataclasses import asdict
 from typing import Any
 
 from harness.report import finite
 from leaderboard.board import Board, Failure, SubmissionView
 from leaderboard.figures import Cell
 from leaderboard.formats import iso
+from leaderboard.human.results import ResultLine, Results
 from leaderboard.ledger import Moment
 from leaderboard.quota import Usage
 from leaderboard.waiting import Silence
@@ -39,6 +41,44 @@ def board_document(board: Board, silence: Silence | None) -> Document:
             }
             for row in board.rows
         ],
+    }
+
+
+def people_document(found: Results) -> Document:
+    """The finalists; what people said of them only once the human evaluation is closed."""
+    closed = found.closed_at is not None
+    counting = [line for line in found.lines if line.withheld is None and not line.passed_over]
+    return {
+        "schema": SCHEMA,
+        "competition": found.competition_id,
+        "title": found.title,
+        "protocol": found.protocol_sha256,
+        "opened_at": iso(found.opened_at) if found.opened_at else None,
+        "closed_at": iso(found.closed_at) if found.closed_at else None,
+        "raters": found.raters,
+        "conversations": found.conversations,
+        "ratings": {
+            "done": sum(min(line.ratings, line.wanted) for line in counting),
+            "wanted": sum(line.wanted for line in counting),
+        },
+        "finalists": [_finalist(line, closed=closed) for line in found.lines],
+    }
+
+
+def _finalist(line: ResultLine, *, closed: bool) -> Document:
+    scores: Document = {
+        "enjoyment": asdict(line.enjoyment) if line.enjoyment else None,
+        "detected": asdict(line.detected) if line.detected else None,
+        "served": asdict(line.served) if line.served else None,
+    }
+    return {
+        "place": line.place,
+        "entry": line.entry,
+        "team": line.team,
+        "submission": line.submission_id,
+        "passed_over": line.passed_over,
+        "withheld": line.withheld,
+        **(scores if closed else {}),
     }
 
 

@@ -6,9 +6,16 @@ from werkzeug.exceptions import BadRequest
 from harness.errors import UsageError
 from leaderboard import competition, hints, intake
 from leaderboard.api.context import database
-from leaderboard.api.documents import SCHEMA, board_document, submission_document
+from leaderboard.api.documents import (
+    SCHEMA,
+    board_document,
+    people_document,
+    submission_document,
+)
 from leaderboard.api.tokens import caller
 from leaderboard.board import board, preflight_log, submission
+from leaderboard.human.results import results
+from leaderboard.locks import not_locked
 from leaderboard.states import Queue
 from leaderboard.waiting import silence
 
@@ -27,6 +34,17 @@ def current_board() -> Response:
 def competition_board(competition_id: str) -> Response:
     """The board of one competition."""
     return _board(competition_id)
+
+
+@api.get("/competitions/<competition_id>/people")
+def competition_people(competition_id: str) -> Response:
+    """The finalists of one competition, and what people said of them once that is over."""
+    db = database()
+    competition.get(db, competition_id)
+    found = results(db, competition_id)
+    if found is None:
+        raise not_locked(competition_id)
+    return jsonify(people_document(found))
 
 
 @api.get(SUBMISSION)

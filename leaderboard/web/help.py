@@ -36,6 +36,10 @@ REQUESTS: tuple[tuple[str, str], ...] = (
     ("GET /api/v1/board", "The current competition's board, as on its page."),
     ("GET /api/v1/competitions/<id>/board", "The board of one competition."),
     (
+        "GET /api/v1/competitions/<id>/people",
+        "Its finalists once it is locked; what people said of them once that is over.",
+    ),
+    (
         'POST /api/v1/submissions {"ref": "<40 hex>|<branch>"}',
         "Submits for the token's team: 202 and the new submission.",
     ),

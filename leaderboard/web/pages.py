@@ -7,9 +7,12 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 from leaderboard import competition
 from leaderboard.api.context import database
 from leaderboard.board import board, submission
+from leaderboard.human.results import results
+from leaderboard.locks import locked, not_locked
 from leaderboard.waiting import silence
 from leaderboard.web import help as help_text
 from leaderboard.web.board_page import board_page as board_view
+from leaderboard.web.people_page import people_page as people_view
 from leaderboard.web.submission_page import submission_page as submission_view
 
 pages = Blueprint("pages", __name__)
@@ -35,6 +38,23 @@ def board_page(competition_id: str) -> Response:
     return _board(
         competition_id,
         json_url=url_for("api.competition_board", competition_id=competition_id),
+    )
+
+
+@pages.get("/c/<competition_id>/people")
+def people_page(competition_id: str) -> Response:
+    """The finalists of one competition, and what people said of them once that is over."""
+    db = database()
+    rules = competition.get(db, competition_id)
+    fixed, found = locked(db, competition_id), results(db, competition_id)
+    if fixed is None or found is None:
+        raise not_locked(competition_id)
+    return _render(
+        "people.html",
+        page=people_view(found, fixed),
+        competition_id=rules.id,
+        demo=competition.is_demo(db, competition_id),
+        json_url=url_for("api.competition_people", competition_id=competition_id),
     )
 
 
@@ -70,9 +90,11 @@ def _board(competition_id: str, *, json_url: str) -> Response:
     db = database()
     found = board(db, competition_id)
     rules = competition.get(db, competition_id)
+    fixed = locked(db, competition_id) is not None
     return _render(
         "board.html",
         here="board",
+        people_url=url_for("pages.people_page", competition_id=competition_id) if fixed else None,
         page=board_view(found, rules, silence(db)),
         competition_id=competition_id,
         demo=found.demo,

@@ -1,4 +1,8 @@
-"""Errors as answers: below /api/ the house's error body, elsewhere a page, both with one status."""
+"""Errors as answers: the house's error body or a page, both with one status.
+
+Below /api/ it is the body; below /rate/ the body where JSON is asked for, else a page in the
+rater's own frame, which leads to nothing that a rater should not see.
+"""
 
 import logging
 
@@ -6,6 +10,7 @@ from flask import Flask, Response, jsonify, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from harness.errors import RostrumError, UsageError
+from leaderboard.web.headers import RATER
 
 STATUS: dict[str, int] = {
     "no_token": 401,
@@ -21,8 +26,31 @@ STATUS: dict[str, int] = {
     "too_large": 413,
     "not_json": 415,
     "quota_used": 429,
+    "locked": 409,
+    "not_locked": 404,
 }
 """The status of an error code that is not simply 400."""
+
+RATER_STATUS: dict[str, int] = {
+    "link_forged": 404,
+    "not_your_conversation": 404,
+    "link_expired": 410,
+    "link_revoked": 410,
+    "human_closed": 410,
+    "human_not_open": 409,
+    "other_tab": 409,
+    "not_your_turn": 409,
+    "chat_over": 409,
+    "too_early": 409,
+    "already_answered": 409,
+    "share_done": 409,
+    "none_left": 409,
+    "try_later": 409,
+    "empty_text": 400,
+    "too_long": 400,
+    "bad_answer": 400,
+}
+"""The status of every error that a rater may read; below /rate/ all others are `internal`."""
 
 SENTENCES: dict[int, tuple[str, str, str]] = {
     404: ("not_found", "There is nothing at this address", "The board links every page."),
@@ -34,6 +62,25 @@ SENTENCES: dict[int, tuple[str, str, str]] = {
 TITLES: dict[int, str] = {404: "Not here", 500: "The site failed to answer"}
 """The heading of an error's page."""
 
+RATER_SENTENCES: dict[int, tuple[str, str]] = {
+    404: ("There is nothing at this address", "Please open the link of your invitation again."),
+    405: ("This page cannot be opened like that", "Please open the link of your invitation again."),
+    413: ("This message is too long to be sent", "Go back, and make it shorter."),
+    500: (
+        "Something went wrong on our side",
+        "It is not your fault, and what you have sent is kept. Please try again in a minute.",
+    ),
+}
+"""What a rater reads instead of `SENTENCES`."""
+
+RATER_TITLES: dict[int, str] = {
+    404: "There is nothing here",
+    409: "Not just now",
+    410: "This has ended",
+}
+
+_GENERAL = {code for code, _, _ in SENTENCES.values()} | {"http", "internal"}
+
 _log = logging.getLogger(__name__)
 
 
@@ -44,9 +91,22 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, _unforeseen)
 
 
+def status_of(error: RostrumError) -> int:
+    """The status of an answer that tells this error."""
+    known = STATUS | RATER_STATUS
+    return known.get(error.code, 400 if isinstance(error, UsageError) else 503)
+
+
+def wants_json() -> bool:
+    """Whether the request asked for JSON and for no page."""
+    kinds = ["text/html", "application/json"]
+    return request.accept_mimetypes.best_match(kinds) == "application/json"
+
+
 def _ours(error: RostrumError) -> Response:
-    status = STATUS.get(error.code, 400 if isinstance(error, UsageError) else 503)
-    return answer(status, code=error.code, message=error.message, hint=error.hint)
+    if request.path.startswith(RATER) and error.code not in RATER_STATUS:
+        return _unforeseen(error)
+    return answer(status_of(error), code=error.code, message=error.message, hint=error.hint)
 
 
 def _http(error: HTTPException) -> Response:
@@ -61,7 +121,8 @@ def _http(error: HTTPException) -> Response:
 
 
 def _unforeseen(error: Exception) -> Response:
-    _log.error("unforeseen error: %s %s", request.method, request.path, exc_info=error)
+    # the rule, not the address: a rater's holds the secret of an invitation
+    _log.error("unforeseen error: %s %s", request.method, request.url_rule, exc_info=error)
     return answer(
         500,
         code="internal",
@@ -71,16 +132,32 @@ def _unforeseen(error: Exception) -> Response:
 
 
 def answer(status: int, *, code: str, message: str, hint: str) -> Response:
-    """The error as JSON below /api/, else as a page."""
-    if request.path.startswith("/api/"):
+    """The error as JSON or as a page, as the address and the request want it."""
+    rater = request.path.startswith(RATER)
+    if rater and code in _GENERAL:
+        message, hint = RATER_SENTENCES.get(status, (message, hint))
+    if request.path.startswith("/api/") or (rater and wants_json()):
         response = jsonify({"error": {"code": code, "message": message, "hint": hint}})
     else:
-        response = Response(_page(status, message=message, hint=hint), mimetype="text/html")
+        text = (_rater_page if rater else _page)(status, message=message, hint=hint)
+        response = Response(text, mimetype="text/html")
     response.status_code = status
     response.headers["Cache-Control"] = "no-store"
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="rostrum"'
     return response
+
+
+def _rater_page(status: int, *, message: str, hint: str) -> str:
+    """The error in the rater's frame; it needs no database, and knows nobody."""
+    return render_template(
+        "rater_error.html",
+        title=RATER_TITLES.get(status, "That did not work"),
+        message=message.rstrip("."),
+        hint=hint,
+        competition_title=None,
+        desk_url=None,
+    )
 
 
 def _page(status: int, *, message: str, hint: str) -> str:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from cells import containers_of, load_agent
 
 from harness.agent import TRACKS, Track
 from harness.dialogue import Context, Dialogue, Example, Turn
-from harness.errors import OperatorError, UsageError
+from harness.errors import OperatorError, SubmissionError, UsageError
 from harness.evaluation import evaluate
 from harness.remote.serve import build
 from harness.text import Vocabulary
@@ -22,7 +23,7 @@ from worker.images import prepare
 from worker.images.runtime import Runtime
 from worker.place import Place
 from worker.sandbox import Cell, Exit, Job, Limits, Sandbox
-from worker.sandbox.bubblewrap import BubblewrapSandbox
+from worker.sandbox.bubblewrap import BubblewrapCell, BubblewrapSandbox
 from worker.sandbox.cell import AlreadyRunningError
 from worker.sandbox.choose import open_sandbox, pick
 from worker.sandbox.slots import Slot, processes_of
@@ -401,6 +402,27 @@ def test_the_reaper_takes_what_is_past_its_deadline(job: Job) -> None:
 
 
 @pytest.mark.docker
+def test_the_reaper_takes_what_nobody_needs_any_more(job: Job) -> None:
+    docker = opened("docker")
+    with docker.start(job) as needed:
+        docker.reap(over=lambda labels: labels["rostrum.cell"] == "another")
+        assert containers_of(f"rostrum.cell={job.name}") == [job.name]
+        docker.reap(over=lambda labels: labels["rostrum.cell"] == job.name)
+        assert containers_of(f"rostrum.cell={job.name}") == []
+        needed.finish()
+
+
+@pytest.mark.docker
+def test_a_cell_starts_from_the_digest_though_its_tag_has_moved_on(job: Job) -> None:
+    digest = prepare("docker", print).digest
+    sandbox = open_sandbox("docker", runtime=Runtime("docker", digest, tag="rostrum-runtime:none"))
+    sandbox.check()
+    with sandbox.start(job):
+        told = subprocess.run(["docker", "inspect", job.name], check=True, capture_output=True)
+    assert json.loads(told.stdout)[0]["Image"] == digest
+
+
+@pytest.mark.docker
 def test_a_memory_bomb_is_seen_by_the_runner(job: Job) -> None:
     bomb = dataclasses.replace(job, code=HERE.parent / "gallery/memory-bomb")
     with opened("docker").start(bomb) as cell:
@@ -458,6 +480,24 @@ def test_a_base_that_cannot_be_had_names_the_script(
     with pytest.raises(UsageError, match=r"make-base\.sh") as raised:
         prepare("docker", print)
     assert raised.value.code == "image_missing"
+
+
+def test_only_a_kill_from_outside_is_called_one(walled: Sandbox, job: Job) -> None:
+    with walled.start(job) as cell:
+        load(cell)
+        assert not cell.agent.hung_up()
+        kill_from_outside(cell, job)
+        until(cell.agent.hung_up)
+        assert cell.finish() == Exit(signal=9, killed=True)
+    spy = dataclasses.replace(job, code=SPY, keep_log=False)
+    with walled.start(spy) as cell:
+        load(cell)
+        with pytest.raises(SubmissionError):
+            cell.agent.respond(
+                [Context("a", turns=(Turn("partner", "__import__('os').kill(os.getpid(), 9)"),))]
+            )
+        assert cell.agent.hung_up()
+        assert cell.finish() == Exit(signal=9, killed=False)
 
 
 # ---- bubblewrap --------------------------------------------------------------------------------
@@ -568,6 +608,22 @@ def test_without_an_engine_bubblewrap_is_picked(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/nobody.sock")
     assert pick() == "bubblewrap"
+
+
+def kill_from_outside(cell: Cell, job: Job) -> None:
+    """End a cell as an administrator of the machine would."""
+    if isinstance(cell, BubblewrapCell):
+        cell._process.kill()
+    else:
+        subprocess.run(["docker", "kill", job.name], check=True, capture_output=True)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait a few seconds until it holds."""
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def cell_folders(name: str) -> list[Path]:

@@ -8,6 +8,7 @@ import pytest
 
 from harness.cli.main import LazyGroup, commands
 from harness.errors import VERDICTS, Verdict
+from leaderboard.human.stages import CHAT_STAGES, VOID_REASONS, ChatState, VoidReason
 from leaderboard.states import STAGES, State
 from tests.conftest import PROJECT
 
@@ -27,6 +28,22 @@ def test_every_verdict_is_explained(verdict: Verdict) -> None:
 def test_every_state_is_explained(state: State) -> None:
     page = (DOCS / "states.md").read_text("utf-8")
     assert re.search(rf"^\| `{state}` \| {re.escape(STAGES[state].sentence)}", page, flags=re.M)
+
+
+@pytest.mark.parametrize("state", ChatState)
+def test_every_state_of_a_conversation_is_explained(state: ChatState) -> None:
+    page = (DOCS / "people.md").read_text("utf-8")
+    stage = CHAT_STAGES[state]
+    after = ", ".join(f"`{name}`" for name in ChatState if name in stage.next) or "final"
+    limit = f"`{stage.limit}`" if stage.limit else "-"
+    leased = "yes" if stage.leased else "no"
+    assert f"| `{state}` | {stage.sentence} | {leased} | {limit} | {after} |" in page
+
+
+@pytest.mark.parametrize("reason", VOID_REASONS.values(), ids=VOID_REASONS.keys())
+def test_every_reason_of_a_void_conversation_is_explained(reason: VoidReason) -> None:
+    page = (DOCS / "people.md").read_text("utf-8")
+    assert f"| `{reason.code}` | {reason.blame} | {reason.meaning} |" in page
 
 
 def _paths(group: LazyGroup | click.Group, prefix: str) -> Iterator[tuple[str, click.Command]]:

@@ -1,17 +1,15 @@
 """A reader in a real browser: the board, a submission's timeline, a telephone's width, the dark."""
 
-import shutil
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import siteworld
-import waitress
+from chromium import CONTRAST, look
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
+from served import Server
 
 from leaderboard import ledger
 from leaderboard.states import State
@@ -19,40 +17,17 @@ from leaderboard.web import create_app
 
 pytestmark = pytest.mark.browser
 
-OPTIONS = (
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-)
 
-
-class Served:
+class Served(Server):
     """A world and the address at which a real server shows it."""
 
     def __init__(self, world: siteworld.World) -> None:
         self.world = world
-        self._server = waitress.create_server(create_app(world.db), host="127.0.0.1", port=0)
-        self.url = f"http://127.0.0.1:{self._server.effective_port}"
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._stop = threading.Event()
-        self._thread.start()
-
-    def _run(self) -> None:
-        # waitress' own loop ends on KeyboardInterrupt only; this one ends when told to
-        while not self._stop.is_set():
-            self._server.asyncore.loop(timeout=0.1, count=1, map=self._server._map)
+        super().__init__(create_app(world.db))
 
     def close(self) -> None:
-        """Stop the loop, then the workers and the sockets."""
-        self._stop.set()
-        self._thread.join(10)
-        self._server.task_dispatcher.shutdown()
-        self._server.asyncore.close_all(self._server._map)
+        """Stop the server, then close the database."""
+        super().close()
         self.world.db.close()
 
 
@@ -62,29 +37,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     server = Served(siteworld.full(tmp_path_factory.mktemp("browser")))
     yield server
     server.close()
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """Headless Chromium."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    profile: Path = tmp_path_factory.mktemp("profile")
-    for option in (*OPTIONS, f"--user-data-dir={profile}"):
-        options.add_argument(option)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
-    driver.set_page_load_timeout(30)
-    yield driver
-    driver.quit()
-
-
-def look(browser: webdriver.Chrome, *, width: int, scheme: str = "light") -> None:
-    """Set the width of the window and the preferred colours."""
-    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
 
 
 def test_a_reader_follows_a_submission_from_the_board(
@@ -129,25 +81,6 @@ def test_nothing_is_wider_than_a_telephone(
     assert width <= 390
     dark = browser.execute_script("return matchMedia('(prefers-color-scheme: dark)').matches")
     assert dark is (scheme == "dark")
-
-
-CONTRAST = """
-const lum = c => { const [r, g, b] = c.match(/[\\d.]+/g).map(Number).map(v => {
-  v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
-  return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-const ground = e => { for (; e; e = e.parentElement) {
-  const c = getComputedStyle(e).backgroundColor;
-  if (!c.endsWith(', 0)')) return c; } return 'rgb(255, 255, 255)'; };
-let worst = [99, ''];
-for (const e of document.body.querySelectorAll('*')) {
-  if (e.closest('.skip, svg') || ![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
-    continue;
-  const [a, b] = [lum(getComputedStyle(e).color), lum(ground(e))].sort((x, y) => y - x);
-  const ratio = (a + 0.05) / (b + 0.05);
-  if (ratio < worst[0]) worst = [ratio, e.className + ': ' + e.textContent.slice(0, 40)];
-}
-return worst;
-"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -11,7 +11,9 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,12 +38,22 @@ class Ground:
 
     def command(self, *options: str) -> list[str]:
         rostrum = str(Path(sys.executable).with_name("rostrum"))
+        people = ["--people"] if self.people else []
         fixed = ["demo", "--data", str(self.data), "--sandbox", self.sandbox, "--seed", "3"]
-        return [rostrum, *fixed, "--steps", "2", "--json", str(self.out), *options]
+        return [rostrum, *fixed, "--steps", "2", "--json", str(self.out), *options, *people]
 
     def rows(self) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = json.loads(self.out.read_text("utf-8"))["rows"]
+        rows: list[dict[str, Any]] = self.document()["rows"]
         return rows
+
+    def document(self) -> dict[str, Any]:
+        document: dict[str, Any] = json.loads(self.out.read_text("utf-8"))
+        return document
+
+    @property
+    def people(self) -> bool:
+        """Whether this demo goes on with people; one sandbox suffices for that."""
+        return self.sandbox == "bubblewrap"
 
     def left(self) -> list[str]:
         """Processes of this demo that still run."""
@@ -94,6 +106,8 @@ def test_the_demo_from_data_to_a_board_and_again(ground: Ground) -> None:
     assert ground.left() == []
     rows = ground.rows()
     check_rows(rows, sandbox=ground.sandbox)
+    if ground.people:
+        check_people(ground.document()["people"], said=first.stdout)
     ground.out.unlink()
     output = served(ground)
     assert output.count("trained before") == len(rows)
@@ -137,6 +151,46 @@ def check_rows(rows: list[dict[str, Any]], *, sandbox: str) -> None:
     assert ranks == sorted(ranks)
 
 
+def check_people(people: dict[str, Any], *, said: str) -> None:
+    """Who can be talked to, the link, and how to serve it again once the demo has ended."""
+    assert {line["entry"] for line in people["finalists"]} == {"ranker", "kvmemnn", "seq2seq"}
+    assert all(line["passed_over"] is None for line in people["finalists"])
+    assert re.fullmatch(r"[0-9a-f]{64}", people["protocol_sha256"])
+    assert f"Rate one yourself: {people['link']}" in said
+    assert re.search(r"^export .*\bROSTRUM_HOME=/", said, flags=re.M)
+    port = re.match(r"http://127\.0\.0\.1:(\d+)/rate/", people["link"])
+    assert port is not None
+    assert f"rostrum serve --host 127.0.0.1 --port {port[1]}" in said
+
+
+def talked_to(link: str) -> None:
+    """One message to a finalist, by the page's own forms, answered by the demo's worker."""
+    page = urllib.request.urlopen(f"{link}/start", data=b"", timeout=20)
+    with page:
+        chat, _, tab = page.geturl().partition("?tab=")
+    state = await_news(chat, tab, until=lambda seen: seen["may_write"])
+    assert state["turns"] == []
+    form = {"client_id": "0123456789abcdef", "text": "hello", "tab": tab}
+    urllib.request.urlopen(
+        f"{chat}/turns", data=urllib.parse.urlencode(form).encode(), timeout=20
+    ).close()
+    state = await_news(chat, tab, until=lambda seen: len(seen["turns"]) == 2)
+    assert [turn["speaker"] for turn in state["turns"]] == ["rater", "partner"]
+
+
+def await_news(chat: str, tab: str, *, until: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The chat's state as soon as it is as wanted."""
+    deadline = time.monotonic() + 60
+    version = 0
+    while time.monotonic() < deadline:
+        with urllib.request.urlopen(f"{chat}/events?after={version}&tab={tab}", timeout=60) as it:
+            state: dict[str, Any] = json.loads(it.read())
+        if until(state):
+            return state
+        version = state["version"]
+    pytest.fail(f"the chat did not come so far: {state}")
+
+
 def hidden_set() -> Any:
     """The hidden set of the demo above."""
     return sample.make(5).test[: SIZES["test"]]
@@ -174,6 +228,8 @@ def served(ground: Ground) -> str:
             page = answer.read().decode("utf-8")
         assert "DEMO" in page.upper()
         assert "ranker" in page
+        if ground.people:
+            talked_to(ground.document()["people"]["link"])
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 130
         lines.append(process.stdout.read())

@@ -7,13 +7,15 @@ import json
 import os
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from harness.errors import UsageError
+from worker.demo import people as finals
 from worker.demo import story
 from worker.demo.plan import Plan, data_key
 from worker.demo.shell import Shell
@@ -44,6 +46,7 @@ SANDBOXES = ("docker", "bubblewrap")
 @click.option(
     "--json", "out", type=click.Path(path_type=Path, dir_okay=False), help="Write the rows here."
 )
+@click.option("--people", is_flag=True, help="Go on to the lock and invite one rater: you.")
 @click.option("--no-serve", is_flag=True, help="End when the board is made.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The site's port; default: 8000.")
 @click.option("--steps", type=click.IntRange(min=1), hidden=True, help="Train less, for tests.")
@@ -53,6 +56,7 @@ def demo(
     seed: int,
     sandbox: str | None,
     out: Path | None,
+    people: bool,
     no_serve: bool,
     port: int | None,
     steps: int | None,
@@ -67,13 +71,16 @@ def demo(
             plan = _plan(data, seed=seed, sandbox=sandbox, steps=steps, show=show)
             with story.opened(plan, port=port) as (shell, url):
                 board = story.compete(plan, shell, url, show)
-                rows = story.rows(board, shell)
-                if out is not None:
-                    out.write_text(json.dumps({"rows": rows}, indent=2) + "\n", "utf-8")
-                    show.say(f"Wrote {out}")
+                document = {"rows": story.rows(board, shell)}
+                _write(out, document, show)
                 show.board(board)
+                invited = finals.invite(shell, url, show) if people else None
+                if invited is not None:
+                    _write(out, document | {"people": invited.as_json()}, show)
                 if not no_serve:
-                    _serve(url, shell, show)
+                    _serve(url, invited, shell, show)
+                elif invited is not None:
+                    _say_how_to_serve(url, invited, shell, show)
     except KeyboardInterrupt:
         raise click.exceptions.Exit(130) from None
 
@@ -97,12 +104,27 @@ def _plan(
     return Plan(root, data, data_key(data), seed, sandbox, steps)
 
 
-def _serve(url: str, shell: Shell, show: Show) -> None:
+def _write(out: Path | None, document: Mapping[str, Any], show: Show) -> None:
+    if out is not None:
+        out.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+        show.say(f"Wrote {out}")
+
+
+def _serve(url: str, invited: finals.People | None, shell: Shell, show: Show) -> None:
     """Keep the site up until Ctrl-C."""
+    if invited is not None:
+        show.say(f"Rate one yourself: {invited.link}")
     show.say(f"The board: {url}/   (Ctrl-C ends the demo)")
     while True:
         shell.expect_alive()
         time.sleep(0.5)
+
+
+def _say_how_to_serve(url: str, invited: finals.People, shell: Shell, show: Show) -> None:
+    show.say(f"Rate one yourself: {invited.link}")
+    show.say("The link needs the site, a worker and the beat; until the next demo, start them by:")
+    for line in finals.again(shell.variables, url):
+        show.plain(line)
 
 
 def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:

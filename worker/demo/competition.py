@@ -32,6 +32,10 @@ per_day = 10
 
 [quota]
 scored_per_month = 1
+
+[human]
+minimum_turns = 3
+reply_seconds = 30
 """
 
 PREFLIGHT_DIALOGUES = 5

@@ -47,6 +47,11 @@ class Show:
             seconds = time.monotonic() - self._begin
             self.console.print(f"[dim]{seconds:6.1f} s[/]  {escape(text)}", soft_wrap=True)
 
+    def plain(self, text: str) -> None:
+        """One line to copy, exactly as it is."""
+        with self._lock:
+            self.console.print(escape(text), soft_wrap=True)
+
     @contextmanager
     def step(self, text: str) -> Iterator["Step"]:
         """Something that takes a while: shown as running, then one line with its duration."""

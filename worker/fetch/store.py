@@ -8,6 +8,7 @@ import contextlib
 import os
 import shutil
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 KEEP_SECONDS = 14 * 86_400.0
@@ -19,11 +20,18 @@ RUIN_SECONDS = 3600.0
 SCRATCH_PREFIX = ".fetch-"
 
 
-def prune(store: Path, *, now: float | None = None) -> int:
-    """Remove old trees and ruins below `store`; how many. `now` is seconds since 1970."""
+def prune(store: Path, *, keep: Collection[str] = frozenset(), now: float | None = None) -> int:
+    """Remove old trees and ruins below `store`; how many. `now` is seconds since 1970.
+
+    Trees of the commits `keep` stay, however long nobody asked for them.
+    """
     moment = time.time() if now is None else now
     ruins = [path for path in store.glob(f"{SCRATCH_PREFIX}*") if _age(path, moment) > RUIN_SECONDS]
-    facts = [path for path in store.glob("*/*.json") if _age(path, moment) > KEEP_SECONDS]
+    facts = [
+        path
+        for path in store.glob("*/*.json")
+        if path.stem not in keep and _age(path, moment) > KEEP_SECONDS
+    ]
     for file in facts:
         file.unlink(missing_ok=True)
         remove(file.with_suffix(""))

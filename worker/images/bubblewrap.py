@@ -34,7 +34,12 @@ def prepare_bubblewrap(progress: Progress) -> Runtime:
         _install(folder, "--no-deps", str(wheel))
         wheel.unlink()
 
-    return Runtime("bubblewrap", digest, path=make_once(runtimes / digest[:16], make))
+    return Runtime("bubblewrap", digest, path=make_once(runtime_folder(runtimes, digest), make))
+
+
+def runtime_folder(runtimes: Path, digest: str) -> Path:
+    """Where the runtime of this digest stands, if it was ever made on this machine."""
+    return runtimes / digest[:16]
 
 
 def _packages(runtimes: Path, recipe: Recipe, interpreter: Interpreter, progress: Progress) -> Path:

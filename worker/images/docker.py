@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from worker.images.wheelhouse import Progress, wheelhouse
 
 DEFAULT_BASE = "python:3.11-slim"
 REPOSITORY = "rostrum-runtime"
+KEEP = "rostrum-keep"
 BUILD_SECONDS = 1200.0
 BASE_SECONDS = 1800.0
 
@@ -70,6 +71,22 @@ def make_base(progress: Progress) -> None:
     if made.returncode:
         lines = made.stderr.strip().splitlines() or ["no message"]
         raise UsageError(f"the base image {tag} could not be made: {lines[-1][:300]}")
+
+
+def keep_images(digests: Iterable[str]) -> int:
+    """Give each of these images that is here a tag of its own, `rostrum-keep:<12 hex>`, so that a
+    newer runtime does not leave it nameless; how many got theirs now."""
+    kept = 0
+    with engine() as client:
+        for digest in digests:
+            tag = digest.removeprefix("sha256:")[:12]
+            try:
+                image = client.images.get(digest)
+            except docker.errors.ImageNotFound:
+                continue
+            if f"{KEEP}:{tag}" not in image.tags:
+                kept += image.tag(KEEP, tag=tag)
+    return kept
 
 
 def _build(

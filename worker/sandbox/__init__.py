@@ -5,7 +5,7 @@ track file, connects to the evaluator's socket and ends when it is told to. Labe
 submissions and the worker's environment are never inside.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -62,8 +62,9 @@ class Exit:
 
     `code` is the exit status and `signal` the signal that ended it (one of them, or neither if it
     was still running when we removed it: `removed`). `out_of_memory`, `disk_full` and
-    `output_limit` are the runner's own observations. `gone` says that its disappearance was
-    verified; `log` is the kept tail of standard error (preflight only).
+    `output_limit` are the runner's own observations, and so is `killed`: it was ended by force from
+    outside of its walls, which nothing inside can bring about. `gone` says that its disappearance
+    was verified; `log` is the kept tail of standard error (preflight only).
     """
 
     code: int | None = None
@@ -72,8 +73,18 @@ class Exit:
     out_of_memory: bool = False
     disk_full: bool = False
     output_limit: bool = False
+    killed: bool = False
     gone: bool = True
     log: str = ""
+
+
+Over = Callable[[Mapping[str, str]], bool]
+"""Whether nobody needs the cell that bears these labels any more, so that it may be removed."""
+
+
+def in_no_case(_labels: Mapping[str, str]) -> bool:
+    """The `Over` of who knows of no cell's work."""
+    return False
 
 
 class Cell(Protocol):
@@ -111,5 +122,6 @@ class Sandbox(Protocol):
     def start(self, job: Job) -> Cell:
         """Start the cell and wait for its HELLO, at most `job.limits.start` seconds."""
 
-    def reap(self) -> int:
-        """Remove our labelled cells that are past their deadline; how many were removed."""
+    def reap(self, *, over: Over = in_no_case) -> int:
+        """Remove our labelled cells that are past their deadline, and those whose work is `over`;
+        how many were removed."""

@@ -7,15 +7,17 @@ are not bounded at all, and reports say `bubblewrap`. A cell dies with the threa
 
 import os
 import shutil
+import signal
 import subprocess
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 from harness.errors import OperatorError
 from harness.remote.client import Listener, RemoteAgent
 from worker.images.runtime import Runtime
 from worker.place import Place
-from worker.sandbox import Exit, Job, Limits, inside
+from worker.sandbox import Exit, Job, Limits, Over, in_no_case, inside
 from worker.sandbox.cell import END_SECONDS, LEAVE_SECONDS, OneCell
 from worker.sandbox.process import ended, wait_for
 from worker.sandbox.slots import FIRST_UID, Slot, end_abandoned
@@ -83,7 +85,7 @@ class BubblewrapSandbox:
             undo.pop_all()
             return BubblewrapCell(agent, process=process, slot=slot, tail=tail, folder=folder)
 
-    def reap(self) -> int:
+    def reap(self, *, over: Over = in_no_case) -> int:
         """End what a killed worker left under ids that nobody holds; how many ids had any.
 
         Cells die with their worker, so this is a second lock on the same door.
@@ -164,12 +166,14 @@ class BubblewrapCell(OneCell):
 
     def _end(self) -> Exit:
         status = wait_for(self._process, seconds=LEAVE_SECONDS)
+        # bubblewrap itself stands outside of the namespaces: no signal from inside reaches it
+        killed = self._process.returncode == -signal.SIGKILL
         gone = _end_by_force(self._process, self._slot)
         if self._tail:
             self._tail.stop(seconds=0.5)
         self._slot.release()
         shutil.rmtree(self._folder, ignore_errors=True)
-        return ended(status, tail=self._tail, gone=gone)
+        return replace(ended(status, tail=self._tail, gone=gone), killed=killed)
 
 
 def _drop(uid: int, limits: Limits) -> list[str]:

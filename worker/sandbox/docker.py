@@ -7,10 +7,11 @@ is removed, an equal or higher one means that another delivery is at work.
 import dataclasses
 import os
 import shutil
+import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from harness.remote.client import Listener, RemoteAgent
 from worker.engine import engine
 from worker.images.runtime import Runtime
 from worker.place import Place
-from worker.sandbox import Exit, Job, inside
+from worker.sandbox import Exit, Job, Over, in_no_case, inside
 from worker.sandbox.cell import (
     END_SECONDS,
     LEAVE_SECONDS,
@@ -50,7 +51,7 @@ class DockerSandbox:
     def check(self) -> None:
         """`engine_down` if the engine does not answer, `image_missing` without the runtime."""
         with engine() as client:
-            client.images.get(self._runtime.tag)
+            client.images.get(self._runtime.digest)
 
     def start(self, job: Job) -> "DockerCell":
         """Start the container and wait for its HELLO.
@@ -76,15 +77,9 @@ class DockerSandbox:
             undo.pop_all()
             return DockerCell(agent, container=container, tail=tail, folder=folder)
 
-    def reap(self) -> int:
-        """Remove labelled containers that are past their deadline; how many were removed."""
-        removed = 0
-        with engine() as client:
-            ours: dict[str, str | list[str] | bool] = {"label": "rostrum.cell"}
-            for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
-                deadline = container.labels.get("rostrum.deadline", "")
-                if deadline.isdigit() and int(deadline) < time.time():
-                    removed += _remove(str(container.id))
+    def reap(self, *, over: Over = in_no_case) -> int:
+        """Remove labelled containers past their deadline or `over`; how many were removed."""
+        removed = reap_containers(over)
         self._place.sweep()
         return removed
 
@@ -97,7 +92,7 @@ class DockerSandbox:
             mounts.append(_mount(job.environment, inside.ENVIRONMENT))
         deadline = time.time() + job.deadline_seconds
         return {
-            "image": self._runtime.tag,
+            "image": self._runtime.digest,  # a tag may have moved on since
             "name": job.name,
             "labels": inside.labels(
                 job.name,
@@ -121,6 +116,23 @@ class DockerSandbox:
             "ulimits": _ulimits(file_bytes=limits.tmp),
             **_FIXED,
         }
+
+
+def reap_containers(over: Over) -> int:
+    """Remove the engine's labelled containers that are past their deadline or `over`, whichever
+    runtime they were started from; how many were removed."""
+    removed = 0
+    with engine() as client:
+        ours: dict[str, str | list[str] | bool] = {"label": "rostrum.cell"}
+        for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
+            if _is_late(container.labels) or over(container.labels):
+                removed += _remove(str(container.id))
+    return removed
+
+
+def _is_late(labels: Mapping[str, str]) -> bool:
+    deadline = labels.get("rostrum.deadline", "")
+    return deadline.isdigit() and int(deadline) < time.time()
 
 
 _FIXED: dict[str, Any] = {  # Any: the engine's own vocabulary
@@ -174,7 +186,7 @@ class DockerCell(OneCell):
                 except docker.errors.NotFound:
                     return Exit()
                 if not state["Running"]:
-                    return _exit(state)
+                    return _seen(client, self._container, _exit(state))
                 if time.monotonic() > deadline:
                     return Exit(removed=True)
                 time.sleep(POLL_SECONDS)
@@ -185,6 +197,20 @@ def _exit(state: dict[str, Any]) -> Exit:  # Any: the engine's own JSON
     then left in order, that was its own affair."""
     status = state["ExitCode"]
     return exit_of(status, out_of_memory=state["OOMKilled"] and status != 0)
+
+
+def _seen(client: docker.DockerClient, container: str, end: Exit) -> Exit:
+    """The same end, `killed` if the engine was told to kill the container.
+
+    A process inside that kills itself leaves the same status, but no event of the engine.
+    """
+    if end.signal != signal.SIGKILL or end.out_of_memory:
+        return end
+    kills = {"container": container, "event": "kill"}
+    events = client.api.events(  # type: ignore[call-overload]  # the engine takes fractions, too
+        since=0, until=f"{time.time():.6f}", filters=kills, decode=True
+    )
+    return dataclasses.replace(end, killed=any(True for _ in events))
 
 
 def _create(job: Job, options: dict[str, Any]) -> str:  # Any: the engine's own vocabulary

@@ -14,7 +14,7 @@ from harness.errors import UsageError
 from harness.remote.client import Listener, RemoteAgent
 from worker.images.runtime import Runtime
 from worker.place import Place
-from worker.sandbox import Exit, Job, inside
+from worker.sandbox import Exit, Job, Over, in_no_case, inside
 from worker.sandbox.cell import END_SECONDS, LEAVE_SECONDS, OneCell
 from worker.sandbox.process import ended, wait_for
 from worker.sandbox.tail import Tail
@@ -64,7 +64,7 @@ class TrustedSandbox:
             undo.pop_all()
             return TrustedCell(agent, process=process, tail=tail, folder=folder)
 
-    def reap(self) -> int:
+    def reap(self, *, over: Over = in_no_case) -> int:
         """No process: none that outlives its cell could be told from others. Left folders go."""
         self._place.sweep()
         return 0

@@ -33,6 +33,21 @@ if __name__ == "__main__":
     {call}(Agent)
 """
 
+KEEPS_BY_ID = """
+from harness import interactive
+
+class Agent:
+    def __init__(self):
+        self.answers = {}
+    def respond(self, contexts):
+        for context in contexts:
+            self.answers.setdefault(context.id, context.turns[-1].text + "!")
+        return [self.answers[context.id] for context in contexts]
+
+if __name__ == "__main__":
+    interactive(Agent)
+"""
+
 
 def dialogue(name: str) -> Dialogue:
     first = Example(("hi",), ("i like green tea",), ("coffee", "no", "i like green tea"))
@@ -170,14 +185,32 @@ def test_a_chat_ends_on_an_empty_line_and_shows_no_control_characters(
     tmp_path: Path, data: Path
 ) -> None:
     done = run(tmp_path, "interactive", "--persona", "i am me .", input="hello\nand you?\n\nmore\n")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.count("agent: tea [31m for i am me .") == 2
-    assert "\x1b" not in done.stdout
+    assert (done.returncode, done.stderr) == (0, "persona: i am me .\n")
+    assert done.stdout == "tea [31m for i am me .\n" * 2
 
 
 def test_a_chat_draws_its_persona_by_the_seed(tmp_path: Path, data: Path) -> None:
     shown = {
-        run(tmp_path, "interactive", "--seed", str(seed), input="").stdout.splitlines()[0]
-        for seed in range(6)
+        run(tmp_path, "interactive", "--seed", str(seed), input="").stderr for seed in range(6)
     }
-    assert shown == {"persona: i am three .", "persona: i am four ."}
+    assert shown == {"persona: i am three .\n", "persona: i am four .\n"}
+
+
+def test_a_chat_asks_each_question_under_an_id_of_its_own(tmp_path: Path, data: Path) -> None:
+    """An agent may keep its answer to an example by the example's id."""
+    file = tmp_path / "interactive.py"
+    file.write_text(KEEPS_BY_ID, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(file), "--json", "said.json"],
+        input="one\ntwo\n/undo\nthree\n/new\nfour\n",
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["one!", "two!", "three!", "four!"]
+    held = json.loads((tmp_path / "said.json").read_text("utf-8"))["conversations"]
+    said = [[turn["text"] for turn in one["turns"]] for one in held]
+    assert said == [["one", "one!", "three", "three!"], ["four", "four!"]]

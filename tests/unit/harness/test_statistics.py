@@ -1,6 +1,9 @@
-"""Scores and intervals over dialogues."""
+"""Scores over dialogues, means over raters, shares; each with its interval."""
 
+import itertools
+import json
 import math
+from pathlib import Path
 from time import perf_counter
 
 import numpy as np
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.errors import UsageError
 from harness.report import Total
-from harness.statistics import score
+from harness.statistics import Estimate, clustered_mean, score, wilson
 
 
 def fractions(seed: int, *, count: int) -> list[Total]:
@@ -122,3 +125,81 @@ def test_an_interval_is_ordered_and_stays_within_the_dialogues(
     ratios = [total.value / total.weight for total in totals]
 
     assert min(ratios) - 1e-9 <= result.low <= result.high <= max(ratios) + 1e-9
+
+
+def every_resample(ratings: dict[str, list[float]]) -> list[float]:
+    """The mean of each of the k^k equally likely draws of k raters, in order."""
+    draws = itertools.product(ratings.values(), repeat=len(ratings))
+    pools = [list(itertools.chain.from_iterable(draw)) for draw in draws]
+    return sorted(sum(pool) / len(pool) for pool in pools)
+
+
+def rated(ratings: dict[str, list[float]], **options: int) -> Estimate:
+    pairs = [(value, name) for name, values in ratings.items() for value in values]
+    return clustered_mean([v for v, _ in pairs], [name for _, name in pairs], **options)
+
+
+def test_the_interval_of_a_mean_is_that_of_all_possible_draws_of_raters() -> None:
+    """Five raters have 3,125 draws: the bootstrap's bounds lie at their percentiles."""
+    ratings = {"a": [1.0], "b": [2.0, 2.0, 4.0], "c": [4.0, 3.0], "d": [3.0] * 4, "e": [1.0, 2.0]}
+    exact = every_resample(ratings)
+
+    found = rated(ratings, resamples=40_000)
+
+    assert found.value == pytest.approx(sum(map(sum, ratings.values())) / 12)
+    assert (found.n, found.clusters) == (12, 5)
+    assert found.low == pytest.approx(exact[int(0.025 * len(exact))], abs=0.03)
+    assert found.high == pytest.approx(exact[-1 - int(0.025 * len(exact))], abs=0.03)
+
+
+def test_ten_equal_ratings_of_one_rater_are_worth_one() -> None:
+    once = {str(place): [1.0 + place % 4] for place in range(40)}
+    tenfold = {name: values * 10 for name, values in once.items()}
+
+    assert (rated(once).low, rated(once).high) == (rated(tenfold).low, rated(tenfold).high)
+    alone = clustered_mean([1.0, 2.0, 3.0, 4.0] * 100, range(400))
+    assert alone.low is not None
+    assert alone.low > (rated(tenfold).low or math.inf)
+
+
+def test_one_rater_has_a_mean_and_no_interval() -> None:
+    assert clustered_mean([4, 2, 3], ["r1"] * 3) == Estimate(3.0, None, None, n=3, clusters=1)
+
+
+def test_a_mean_repeats_by_its_seed() -> None:
+    rng = np.random.default_rng(2)
+    values, raters = rng.integers(1, 5, size=60).tolist(), rng.integers(12, size=60).tolist()
+
+    assert clustered_mean(values, raters, seed=1) == clustered_mean(values, raters, seed=1)
+    assert clustered_mean(values, raters, seed=1).low != clustered_mean(values, raters).low
+
+
+@pytest.mark.parametrize(("values", "raters"), [([], []), ([1.0, 2.0], ["r1"]), ([1.0], [])])
+def test_a_mean_of_nothing_or_of_nobody_is_refused(values: list[float], raters: list[str]) -> None:
+    with pytest.raises(ValueError, match=r"not defined|clusters named"):
+        clustered_mean(values, raters)
+
+
+@pytest.mark.shared
+def test_wilson_intervals_are_the_published_ones(shared: Path) -> None:
+    known = json.loads((shared / "oracle" / "estimators.json").read_text("utf-8"))["wilson95"]
+
+    for asked, interval in known.items():
+        successes, n = map(int, asked.split("/"))
+        assert wilson(successes, n) == pytest.approx(interval, abs=5e-5)
+
+
+@given(st.integers(1, 400), st.data())
+def test_a_wilson_interval_holds_its_share_and_mirrors(n: int, data: st.DataObject) -> None:
+    successes = data.draw(st.integers(0, n))
+    low, high = wilson(successes, n)
+
+    assert 0 <= low <= successes / n <= high <= 1
+    assert low < high
+    assert wilson(n - successes, n) == pytest.approx((1 - high, 1 - low))
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 0), (3, 2), (-1, 4)])
+def test_what_is_no_share_has_no_interval(successes: int, n: int) -> None:
+    with pytest.raises(ValueError, match="is not a share"):
+        wilson(successes, n)

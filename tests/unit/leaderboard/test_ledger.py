@@ -129,7 +129,7 @@ def test_an_attempt_that_does_not_exist_cannot_be_leased(house: House) -> None:
 LATE_CALLS: dict[str, Callable[[House, Work], object]] = {
     "advance": lambda house, work: ledger.advance(house.db, work, State.BUILDING),
     "fail": lambda house, work: ledger.fail(house.db, work, SubmissionError("no_track_file")),
-    "stopped": lambda house, work: ledger.stopped(house.db, work),
+    "stopped": lambda house, work: ledger.stopped(house.db, work, gone=True),
     "score": lambda house, work: ledger.score(house.db, work, {}),
 }
 
@@ -275,7 +275,7 @@ def test_a_leased_attempt_is_stopped_by_its_worker(house: House) -> None:
     work = house.run(house.accept())
     assert ledger.cancel(house.db, work.attempt_id, reason="too loud") is State.RUNNING
     assert ledger.heartbeat(house.db, work) == ledger.Beat(held=True, stop=True)
-    ledger.stopped(house.db, work)
+    ledger.stopped(house.db, work, gone=True)
     assert house.state(work.attempt_id) is State.CANCELLED
     assert house.kinds(work.attempt_id) == [Kind.RESERVE, Kind.CHARGE]
 
@@ -412,4 +412,4 @@ def test_a_work_is_only_as_good_as_its_state(house: House) -> None:
     with pytest.raises(Lost, match="no longer fetching"):
         ledger.advance(house.db, work, State.BUILDING)
     with pytest.raises(Lost):
-        ledger.stopped(house.db, replace(work, attempt_id=99))
+        ledger.stopped(house.db, replace(work, attempt_id=99), gone=True)

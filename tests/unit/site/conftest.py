@@ -33,8 +33,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Queue, int]]:
     """The hints that were sent, instead of a broker."""
     hinted: list[tuple[Queue, int]] = []
 
-    def send(queue: Queue, attempt_id: int) -> bool:
-        hinted.append((queue, attempt_id))
+    def send(queue: Queue, number: int, *, seconds: float | None = None) -> bool:
+        hinted.append((queue, number))
         return True
 
     monkeypatch.setattr(hints, "send", send)

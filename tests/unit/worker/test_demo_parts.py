@@ -3,17 +3,25 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from siteworld import Clock, World
 
+from harness.data import sample
 from harness.errors import UsageError
 from leaderboard.competition import parse
-from worker.demo import competition, repos
+from leaderboard.db.engine import open_database
+from leaderboard.db.models import Attempt
+from leaderboard.human import invitations
+from leaderboard.locks import locked
+from worker.demo import competition, people, repos
 from worker.demo.plan import ENTRIES, Plan, data_key, recipe_key
 from worker.demo.shell import CommandFailedError, Shell
 from worker.demo.show import Show
@@ -63,6 +71,7 @@ def test_the_competition_is_one_that_the_leaderboard_reads() -> None:
     assert made.sandbox == ("bubblewrap",)
     assert made.tracks == ("hits", "f1", "ppl")
     assert made.allowance.scored_per_month == 1
+    assert (made.human.minimum_turns, made.human.reply_seconds) == (3, 30)
 
 
 def test_the_same_folder_is_the_same_commit_in_a_closed_bare_repository(tmp_path: Path) -> None:
@@ -97,6 +106,70 @@ def test_a_command_answers_and_a_failing_one_says_why(tmp_path: Path) -> None:
     assert len(lines) == 1
     with pytest.raises(CommandFailedError, match=r"bad_file\.toml"):
         made.run("admin", "competition", "load", "bad_file.toml")
+
+
+def scored(made: Shell, tmp_path: Path, *, mute: str, entries: tuple[str, ...]) -> None:
+    """A demo's competition with scored entries, made by commands and the ledger; one is mute."""
+    toml = tmp_path / "competition.toml"
+    toml.write_text(competition.toml(competition_id="demo-1", title="Demo", sandbox="bubblewrap"))
+    full = sample.make(5)
+    sample.Sample(train=full.train[:1], valid=full.valid[:2], test=full.test[:2]).write(tmp_path)
+    made.run("admin", "init")
+    made.run("admin", "competition", "load", str(toml), "--demo", "--seed", "0")
+    for split, hidden in (("valid", ()), ("test", ("--hidden",))):
+        file = str(tmp_path / f"{split}_self_original.txt")
+        made.run("admin", "data", "import", file, "--role", split, *hidden)
+    with closing(open_database(f"sqlite:///{tmp_path / 'home' / 'rostrum.db'}")) as db:
+        world = World(db, Clock(), "demo-1")
+        for place, entry in enumerate(entries):
+            attempt = world.scored(entry, {"f1": (0.5 - place / 10, 0.0, 1.0)})
+            with db.write() as session:
+                session.get_one(Attempt, attempt).can_chat = entry != mute
+
+
+def test_the_people_are_a_lock_with_finalists_and_one_link_that_opens(tmp_path: Path) -> None:
+    made = shell(tmp_path)
+    scored(made, tmp_path, mute="[mute]", entries=("lark", "[mute]", "wren"))
+    output = io.StringIO()
+    with Show(Console(file=output, width=100, highlight=False)) as show:
+        found = people.invite(made, "http://127.0.0.1:8123", show)
+    assert [one.entry for one in found.finalists if not one.passed_over] == ["lark", "wren"]
+    assert "Locking the board: to talk to: lark, wren (" in output.getvalue()
+    assert re.search(r"\[mute\]: passed over, \w", output.getvalue())
+    key = (tmp_path / "home" / "secret_key").read_bytes()
+    address, _, token = found.link.rpartition("/")
+    assert address == "http://127.0.0.1:8123/rate"
+    with closing(open_database(f"sqlite:///{tmp_path / 'home' / 'rostrum.db'}")) as db:
+        assert invitations.read(db, token, key=key).name == "rater-1"
+        fixed = locked(db, "demo-1")
+    assert fixed is not None
+    document = json.loads(json.dumps(found.as_json()))
+    assert set(document) == {"finalists", "protocol_sha256", "link"}
+    assert document["protocol_sha256"] == fixed.protocol_sha256
+    assert [line["entry"] for line in document["finalists"]] == [
+        line.entry for line in fixed.finalists
+    ]
+    assert fixed.protocol.minimum_turns == 3
+
+
+def test_the_commands_to_serve_again_are_exact_and_say_nothing_else(tmp_path: Path) -> None:
+    variables = {
+        "PATH": os.environ["PATH"],
+        "TOKEN": "secret",
+        "ROSTRUM_HOME": str(tmp_path / "a home"),
+        "ROSTRUM_COMPETITION": "demo-1",
+    }
+    settings, commands = people.again(variables, "http://127.0.0.1:8123")
+    shown = subprocess.run(
+        ["bash", "-c", f'{settings}; echo "$ROSTRUM_COMPETITION:$ROSTRUM_HOME"'],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PATH": os.environ["PATH"]},
+    ).stdout
+    assert shown == f"demo-1:{tmp_path}/a home\n"
+    assert "secret" not in settings
+    assert "rostrum serve --host 127.0.0.1 --port 8123" in commands
 
 
 def test_what_was_started_is_ended_even_if_it_does_not_want_to(

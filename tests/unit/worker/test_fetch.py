@@ -327,6 +327,16 @@ def test_a_tree_that_is_used_is_kept(shelf: Shelf) -> None:
     assert store.prune(shelf.store) == 0
 
 
+def test_a_tree_that_a_lock_keeps_is_never_pruned(shelf: Shelf) -> None:
+    repo = shelf.repo()
+    repo.write("a.py")
+    fetched = shelf.fetch(repo, repo.commit())
+    os.utime(fetched.path.with_name(f"{fetched.commit}.json"), (0, 0))
+    assert store.prune(shelf.store, keep=frozenset({fetched.commit})) == 0
+    assert fetched.path.is_dir()
+    assert store.prune(shelf.store) == 1
+
+
 def slow_child(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     """A child that starts another and waits for ever."""
     program = shelf.root / "sleeps"

@@ -151,3 +151,17 @@ def test_no_step_is_taken_after_the_stop(
         with pytest.raises(Stopped):
             hold.advance(State.PREFLIGHT)
     assert moved == [State.BUILDING]
+
+
+def test_a_stop_that_the_ledger_knew_of_first_ends_the_work_as_a_cancel(
+    held: Callable[..., Hold], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(db: object, work: ledger.Work, target: State) -> ledger.Work:
+        raise ledger.StopAsked("asked to stop")
+
+    monkeypatch.setattr(holding.ledger, "advance", refused)
+    with held(Beats(FINE)) as hold:
+        with pytest.raises(Stopped):
+            hold.advance(State.BUILDING)
+        assert hold.reason is Reason.CANCELLED
+        assert hold.stop.is_set()
