@@ -1,9 +1,12 @@
 """A locked competition whose human evaluation is open, with finalists, raters, and a partner."""
 
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import siteworld
 from siteworld import Clock, World
@@ -11,7 +14,7 @@ from siteworld import Clock, World
 from harness.dialogue import Dialogue, Example
 from leaderboard import competition, conversations, datasets
 from leaderboard.conversations import Chat
-from leaderboard.db.engine import Database
+from leaderboard.db.engine import Database, open_database
 from leaderboard.db.people import Conversation
 from leaderboard.human import claims, invitations, opening, talk
 from leaderboard.human.invitations import RaterView
@@ -152,9 +155,33 @@ def opened(
 ) -> HumanWorld:
     """A competition that is locked and open to raters, made through the house's own functions.
 
-    The personas are `PERSONAS`, or those of `people`.
+    The personas are `PERSONAS`, or those of `people`. It is made once and copied for every caller.
     """
-    world = siteworld.empty(folder)
+    template, made = _template(finalists, raters, ratings, share, minimum_turns, tuple(people))
+    copy = shutil.copy(Path(template.name, "rostrum.db"), folder / "rostrum.db")
+    clock = Clock(made.clock.moment)
+    world = replace(
+        made.world,
+        db=open_database(f"sqlite:///{copy}", clock=clock),
+        clock=clock,
+        tokens=dict(made.world.tokens),
+        ids=dict(made.world.ids),
+        submissions=dict(made.world.submissions),
+    )
+    return replace(made, world=world, raters=list(made.raters), tokens=list(made.tokens), chats={})
+
+
+@cache
+def _template(
+    finalists: int,
+    raters: int,
+    ratings: int,
+    share: int,
+    minimum_turns: int,
+    people: tuple[Dialogue, ...],
+) -> tuple[TemporaryDirectory[str], HumanWorld]:
+    folder = TemporaryDirectory(prefix="rostrum-humanworld-")
+    world = siteworld.empty(Path(folder.name))
     rules = f"\n[human]\nper_track = {finalists}\nat_most = {finalists}\n"
     title = "Synthetic Persona Chat, November"
     competition.load(world.db, siteworld.TOML.format(id=world.competition_id, title=title) + rules)
@@ -178,7 +205,8 @@ def opened(
         days=30,
         key=KEY,
     )
-    return HumanWorld(
+    world.db.close()
+    return folder, HumanWorld(
         world=world,
         competition_id=world.competition_id,
         raters=[one.rater for one in invited],

@@ -41,7 +41,13 @@ class Benches:
         with self._lock:
             bench = self._ready.get(name) or self._made(name)
             self._ready[name] = bench
-        bench.sandbox.check()
+        try:
+            bench.sandbox.check()
+        except OperatorError as error:
+            if error.code == "image_missing":  # it was removed since: the next need makes it anew
+                with self._lock:
+                    self._ready.pop(name, None)
+            raise
         return bench
 
     def stored(self, name: str, digest: str) -> Bench:

@@ -71,6 +71,7 @@ def chat(make_agent: Callable[[], Responder]) -> None:
     @click.command(help="Talk to this agent; an empty line ends the chat, /help lists commands.")
     @talk.options
     def command(persona: tuple[str, ...], data: Path | None, seed: int, out: Path | None) -> None:
+        talk.expect_folder(out)
         personas = talk.Personas(persona, persona_file(data), seed=seed)
         folder = Path(sys.argv[0]).absolute().parent
         entry = entry_name(folder, default=folder.name or "agent")

@@ -9,7 +9,6 @@ from harness.cli import talk
 from harness.cli.by_hand import persona_file
 from harness.cli.child import started
 from harness.cli.terminal import screen
-from harness.errors import UsageError
 from harness.submission import entry_name
 
 
@@ -37,8 +36,7 @@ def chat(
     Its code runs in a process of its own, without a sandbox, with your rights. Through a pipe, each
     line is a message and each reply one line of output.
     """
-    if out is not None and not out.absolute().parent.is_dir():
-        raise UsageError(f"{out.parent} is not a folder; --json names a file in a folder")
+    talk.expect_folder(out)
     personas = talk.Personas(persona, persona_file(data), seed=seed)
     entry = entry_name(directory, default=directory.absolute().name)
     on = screen(entry)

@@ -37,7 +37,7 @@ _SENTENCES = {
     ("crashed", "verb"): "{entry} failed in respond",
     ("load_timeout", None): "{entry} was not ready to talk within {load:.0f} s",
     ("batch_timeout", None): "{entry} gave no reply within {reply:g} s; --seconds waits longer",
-    ("early_exit", None): "the process of {entry} ended by itself",
+    ("early_exit", None): "the process of {entry} ended by itself, with status {status}",
     ("protocol", None): "the process of {entry} sent bytes that are not the protocol's",
     ("invalid_prediction", "not_text"): "{entry} gave a reply that is not text",
     ("invalid_prediction", "wrong_count"): "{entry} did not give a list of exactly one reply",
@@ -79,9 +79,8 @@ def started(folder: Path, entry: str, *, reply_seconds: float) -> Iterator[Child
     with ExitStack() as undo:
         place = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="rostrum-chat-")))
         listener = undo.enter_context(Listener(place, uid=None))
-        child = _Child(folder, f"eval_{track}.py", entry, reply_seconds=reply_seconds)
+        child = _Child(folder / f"eval_{track}.py", entry, listener.path, seconds=reply_seconds)
         undo.callback(child.end)
-        child.start(listener.path)
         with child.blamed():
             remote = undo.enter_context(listener.accept(timeout=START_SECONDS))
             remote.load(
@@ -98,23 +97,20 @@ def started(folder: Path, entry: str, *, reply_seconds: float) -> Iterator[Child
 
 
 class _Child:
-    """The process, what it prints, and the sentence for each way in which it fails."""
+    """The running process, what it prints, and the sentence for each way in which it fails.
 
-    def __init__(self, folder: Path, file: str, entry: str, *, reply_seconds: float):
-        self._folder = folder.absolute()
-        self._file = file
+    It serves the track file `file` of `entry` to whoever listens at `path`; `seconds` is what a
+    reply may take.
+    """
+
+    def __init__(self, file: Path, entry: str, path: Path, *, seconds: float):
+        self._file = file.absolute()
         self._entry = entry
-        self._reply_seconds = reply_seconds
-        self._process: subprocess.Popen[bytes] | None = None
-        self._printed: _Tail | None = None
-
-    def start(self, path: Path) -> None:
-        """Run the track file's server, which connects to the socket at `path`."""
-        command = ["-P", "-m", "harness.remote.serve", str(self._folder / self._file)]
+        self._seconds = seconds
         variables = {"ROSTRUM_SOCKET": str(path), "PYTHONDONTWRITEBYTECODE": "1"}
         self._process = subprocess.Popen(  # noqa: S603  (the user's own code)
-            [sys.executable, *command],
-            cwd=self._folder,
+            [sys.executable, "-P", "-m", "harness.remote.serve", str(self._file)],
+            cwd=self._file.parent,
             env=os.environ | variables,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -126,16 +122,14 @@ class _Child:
 
     def end(self, *, leave: float = _LEAVE_SECONDS) -> None:
         """End the process and all that it started; harmless to repeat."""
-        if self._process is None:
+        if self._process.returncode is not None:
             return
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(leave)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
-        if self._printed is not None:
-            self._printed.close()
-        self._process = None
+        self._printed.close()
 
     @contextmanager
     def blamed(self) -> Iterator[None]:
@@ -147,23 +141,24 @@ class _Child:
             raise self._told(error) from error
 
     def _told(self, error: SubmissionError | OperatorError) -> RostrumError:
-        lines = self._printed.lines() if self._printed is not None else []
+        lines = self._printed.lines()
         if error.detail == "verb" and _has_no_respond(lines):
             return self._told_mute(error.code)
-        pattern = _SENTENCES.get((error.code, error.detail), "{entry}: " + error.message)
-        sentence = pattern.format(
+        sentence = _SENTENCES.get((error.code, error.detail), "{entry} failed: {title}").format(
             entry=self._entry,
-            file=self._file,
+            file=self._file.name,
             load=LOAD_SECONDS,
-            reply=self._reply_seconds,
+            reply=self._seconds,
             bytes=MAX_REPLY_BYTES,
+            status=self._process.returncode,
+            title=error.verdict.title,
         )
         shown = [f"  {line}" for line in lines[-_SHOWN_LINES:]]
         hint = "\n".join(["Its last lines:", *shown]) if shown else "It printed nothing."
         return RostrumError(sentence, code=error.code, hint=hint)
 
     def _told_mute(self, code: str) -> RostrumError:
-        tracks = entered(self._folder)
+        tracks = entered(self._file.parent)
         verbs = [VERBS[track] for track in tracks if track != "f1"]
         instead = f", it answers {' and '.join(verbs)}" if verbs else ""
         return RostrumError(

@@ -219,6 +219,12 @@ _OPTIONS = (
 )
 
 
+def expect_folder(out: Path | None) -> None:
+    """`UsageError` if there is no folder for the record: better before a talk than after it."""
+    if out is not None and not out.absolute().parent.is_dir():
+        raise UsageError(f"{out.parent} is not a folder; --json names a file in a folder")
+
+
 def hold(agent: Responder, entry: str, *, personas: Personas, on: Screen, out: Path | None) -> None:
     """Talk here and now; what was said is written to `out` however the talk ends."""
     talk = Talk(agent, entry, personas, on)

@@ -25,7 +25,7 @@ from leaderboard.human.opening import expect_open
 from leaderboard.human.personas import Drawn, draw, seeded
 from leaderboard.human.pool import personas
 from leaderboard.human.protocol import Protocol
-from leaderboard.human.stages import CHAT_STAGES, VOID_REASONS, Blame, ChatState
+from leaderboard.human.stages import VOID_REASONS, Blame, ChatState
 from leaderboard.human.talk import expect_id
 
 _log = logging.getLogger(__name__)
@@ -82,6 +82,7 @@ class _Tally:
     ends: list[tuple[datetime, bool]] = field(default_factory=list)
 
     def rests(self, moment: datetime) -> bool:
+        """Whether it had better not be offered now."""
         last = self.ends[-REST_AFTER:]
         return len(last) == REST_AFTER and all(
             faulty and moment - at <= REST for at, faulty in last
@@ -224,18 +225,8 @@ def _order(
 
 
 def _tallies(session: Session, rater: Rater, protocol: Protocol) -> dict[int, _Tally]:
-    """What has happened with each finalist that chats."""
-    chatting = session.scalars(
-        select(Finalist.id)
-        .join(Attempt, Attempt.id == Finalist.attempt_id)
-        .where(
-            Finalist.competition_id == rater.competition_id,
-            Finalist.passed_over.is_(None),
-            Attempt.withheld.is_(None),
-        )
-        .order_by(Finalist.place)
-    )
-    tallies = {number: _Tally() for number in chatting}
+    """What has happened with each finalist that chats, as far as a new claim must know."""
+    tallies = {number: _Tally() for number in _chatting(session, rater.competition_id)}
     rows = session.execute(
         select(
             Conversation.finalist_id,
@@ -251,22 +242,34 @@ def _tallies(session: Session, rater: Rater, protocol: Protocol) -> dict[int, _T
         .where(Conversation.finalist_id.in_(tallies))
         .order_by(Conversation.ended_at, Conversation.id)
     )
-    moment = now(session)
+    since = now(session) - REST
     for finalist_id, rater_id, state, code, ended_at, enjoyment, revoked_at in rows:
-        tally, own = tallies[finalist_id], rater_id == rater.id
-        if not CHAT_STAGES[state].final:
+        tally, own, faulty = tallies[finalist_id], rater_id == rater.id, code in _FAULTS
+        if ended_at is None:
             tally.taken += 1
             continue
-        faulty = code in _FAULTS
-        if ended_at is not None:
-            tally.ends.append((ended_at, faulty))
-            tally.sour |= own and faulty and moment - ended_at <= REST
-        if state is ChatState.VOID:
-            tally.voids += 1
-        elif enjoyment is not None:
+        tally.ends.append((ended_at, faulty))
+        tally.sour |= own and faulty and ended_at >= since
+        tally.voids += state is ChatState.VOID
+        if state is ChatState.RATED and enjoyment is not None:
             tally.mine |= own
             tally.valid += not (protocol.exclude_revoked and revoked_at is not None)
     return tallies
+
+
+def _chatting(session: Session, competition_id: str) -> list[int]:
+    """The finalists that people may talk to, the best placed first."""
+    chosen = (
+        select(Finalist.id)
+        .join(Attempt, Attempt.id == Finalist.attempt_id)
+        .where(
+            Finalist.competition_id == competition_id,
+            Finalist.passed_over.is_(None),
+            Attempt.withheld.is_(None),
+        )
+        .order_by(Finalist.place)
+    )
+    return list(session.scalars(chosen))
 
 
 def _rated(session: Session, rater_id: int) -> int:

@@ -176,8 +176,9 @@ def test_with_the_keyboard_only(page: RaterPage, site: Site, partner: Partner) -
     page.until(lambda: page.may_write)
     page.until(lambda: page.browser.switch_to.active_element == page.box)
     for number in range(3):
-        press(f"message {number}", Keys.SHIFT, Keys.ENTER, Keys.NULL)
-        press("and more", Keys.ENTER)
+        press(f"message {number}")
+        lines = ActionChains(page.browser).key_down(Keys.SHIFT).send_keys(Keys.ENTER)
+        lines.key_up(Keys.SHIFT).send_keys("and more", Keys.ENTER).perform()
         page.until(lambda n=number: len(page.turns) == 2 * n + 2 and page.may_write)
         assert page.browser.switch_to.active_element == page.box
     assert "You: message 2 and more" in page.turns

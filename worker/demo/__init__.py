@@ -122,7 +122,7 @@ def _serve(url: str, invited: finals.People | None, shell: Shell, show: Show) ->
 
 def _say_how_to_serve(url: str, invited: finals.People, shell: Shell, show: Show) -> None:
     show.say(f"Rate one yourself: {invited.link}")
-    show.say("The link needs the site, a worker and the beat; until the next demo, start them by:")
+    show.say("The link needs site, worker and beat; start them again, each in its own terminal:")
     for line in finals.again(shell.variables, url):
         show.plain(line)
 

@@ -61,10 +61,8 @@ def again(variables: Mapping[str, str], url: str) -> list[str]:
     port = url.rpartition(":")[2]
     ours = sorted(item for item in variables.items() if item[0].startswith(_SETTINGS))
     settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in ours)
-    return [
-        f"export {settings}",
-        f"rostrum serve --host {HOST} --port {port} & rostrum worker & rostrum beat",
-    ]
+    commands = (f"serve --host {HOST} --port {port}", "worker", "beat")
+    return [f"{settings} rostrum {command}" for command in commands]
 
 
 def _finalist(line: Mapping[str, Any]) -> Finalist:  # Any: JSON

@@ -206,10 +206,8 @@ def _page(
         problem=problem,
         draft=draft,
         chat_url=_address(token, view.id, tab=_tab()),
-        to={
-            name: address(f"rater.{name}", token=token, conversation_id=view.id)
-            for name in FORMS
-        },
+        look_url=_look_address(token, view.id),
+        to={name: address(f"rater.{name}", token=token, conversation_id=view.id) for name in FORMS},
     )
 
 
@@ -243,6 +241,21 @@ def _address(
 ) -> str:
     return address(
         "rater.chat", token=token, conversation_id=conversation_id, tab=tab, _anchor=anchor
+    )
+
+
+def _look_address(token: str, conversation_id: int) -> str:
+    """The end of the chat's page, at an address other than the present one.
+
+    A browser that is asked for the address where it is, but for the part after #, loads nothing.
+    """
+    return address(
+        "rater.chat",
+        token=token,
+        conversation_id=conversation_id,
+        tab=_tab(),
+        look=2 if request.args.get("look") == "1" else 1,
+        _anchor="end",
     )
 
 

@@ -219,7 +219,11 @@ def test_a_program_that_asks_wrongly_is_told_and_ended(
         ({"respond": "return [7]"}, "polly gave a reply that is not text", "a reply is int"),
         ({"respond": "return 'hi'"}, "polly gave a reply that is not text", ""),
         ({"respond": "return []"}, "polly did not give a list of exactly one reply", ""),
-        ({"respond": "os.write(2, b'dying'); os._exit(3)"}, "polly ended by itself", "dying"),
+        (
+            {"respond": "os.write(2, b'dying'); os._exit(3)"},
+            "polly ended by itself, with status 3",
+            "dying",
+        ),
         ({"respond": "raise ValueError('\\x1b[2J')"}, "polly failed in respond", "\\u{1b}[2J"),
     ],
 )

@@ -67,7 +67,9 @@ def test_a_rater_has_one_conversation_at_a_time(tmp_path: Path) -> None:
 
 
 def test_sixty_ratings_are_balanced(tmp_path: Path) -> None:
-    world = humanworld.opened(tmp_path, finalists=4, raters=20, ratings=40, share=3)
+    world = humanworld.opened(
+        tmp_path, finalists=4, raters=20, ratings=40, share=3, minimum_turns=1
+    )
     for round_ in range(3):
         started = [(place, world.claim(place)) for place in range(20)]
         for _, chat in started:

@@ -1,25 +1,20 @@
 """Whatever raters, workers, organizers and clocks do in any order, some things stay true."""
 
-import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import humanworld
-from humanworld import TAB, HumanWorld
+from humanworld import TAB
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from siteworld import Clock, World
 from sqlalchemy import select
 
 from harness.errors import OperatorError, SubmissionError, UsageError
 from leaderboard import conversations
 from leaderboard.conversations import Chat, Lost
-from leaderboard.db.engine import open_database
 from leaderboard.db.people import ChatTurn, Conversation, Finalist, Judgement
 from leaderboard.human import claims, invitations, moves, talk
 from leaderboard.human.stages import CHAT_STAGES, ChatState, Speaker
@@ -45,28 +40,15 @@ REFUSED = {
 }
 
 
-@cache
-def template() -> tuple[tempfile.TemporaryDirectory[str], HumanWorld]:
-    """An open evaluation with nothing in it yet, of which each run gets a copy."""
-    folder = tempfile.TemporaryDirectory(prefix="rostrum-machine-")
-    world = humanworld.opened(
-        Path(folder.name), finalists=2, raters=RATERS, ratings=4, minimum_turns=MINIMUM
-    )
-    world.db.close()
-    return folder, world
-
-
 class Conversations(RuleBasedStateMachine):
     """Three raters, two finalists, one worker that may be killed, an organizer."""
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory(prefix="rostrum-machine-")
-        folder, world = template()
-        copy = shutil.copy(Path(folder.name, "rostrum.db"), self.folder.name)
-        clock = Clock(world.clock.moment)
-        db = open_database(f"sqlite:///{copy}", clock=clock)
-        self.world = replace(world, world=World(db, clock, world.competition_id), chats={})
+        self.world = humanworld.opened(
+            Path(self.folder.name), finalists=2, raters=RATERS, ratings=4, minimum_turns=MINIMUM
+        )
         self.said: dict[int, list[tuple[int, str]]] = {}
         self.ends: dict[int, tuple[ChatState, str | None]] = {}
         self.versions: dict[int, int] = {}
@@ -293,5 +275,5 @@ class Conversations(RuleBasedStateMachine):
         self.versions[row.id] = row.version
 
 
-Conversations.TestCase.settings = settings(max_examples=30, stateful_step_count=50, deadline=None)
+Conversations.TestCase.settings = settings(max_examples=20, stateful_step_count=50, deadline=None)
 TestConversations = Conversations.TestCase

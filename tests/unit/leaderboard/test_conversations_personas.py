@@ -2,15 +2,21 @@
 
 import random
 import time
+from pathlib import Path
 
 import pytest
+import siteworld
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from harness.data import sample
+from harness.dialogue import Dialogue, Example
 from harness.errors import UsageError
 from harness.text import normalise
+from leaderboard import competition, datasets
 from leaderboard.human.personas import Persona, draw, seeded
+from leaderboard.human.pool import personas
 
 
 def shared(*personas: Persona) -> bool:
@@ -67,3 +73,31 @@ def test_a_draw_can_be_made_again_by_who_knows_the_secret() -> None:
     assert one == draw(pool, rng=seeded(b"s" * 32, nonce=b"7"))
     assert one != draw(pool, rng=seeded(b"t" * 32, nonce=b"7"))
     assert one != draw(pool, rng=seeded(b"s" * 32, nonce=b"8"))
+
+
+def test_the_pool_is_public_and_read_once(tmp_path: Path) -> None:
+    world = siteworld.empty(tmp_path)
+    rules = siteworld.TOML.replace("candidates = 20", "candidates = 2")
+    competition.load(world.db, rules.format(id=world.competition_id, title="A small one"))
+
+    def store(role: str, word: str) -> None:
+        talk = (Example(partner=("hi",), replies=("yes",), candidates=("no", "yes")),)
+        found = [
+            Dialogue(str(number), persona=(f"{word} {number % 2} .",), examples=talk)
+            for number in (1, 2, 3)
+        ]
+        datasets.store(world.db, world.competition_id, role, found, hidden=role == "test")
+
+    store("test", "hidden")
+    with pytest.raises(UsageError) as caught:
+        personas(world.db, world.competition_id)
+    assert caught.value.code == "data_missing"
+    store("valid", "valid")
+    assert personas(world.db, world.competition_id) == (("valid 1 .",), ("valid 0 .",))
+    store("personas", "own")
+    assert personas(world.db, world.competition_id) == (("own 1 .",), ("own 0 .",))
+
+    statements: list[str] = []
+    event.listen(world.db.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    assert personas(world.db, world.competition_id) == (("own 1 .",), ("own 0 .",))
+    assert not [statement for statement in statements if "content" in statement]

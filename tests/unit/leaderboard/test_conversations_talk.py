@@ -1,14 +1,14 @@
 """A rater's conversation from the first word to the last answer, and every refusal on the way."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import humanworld
 import pytest
+from conversing import at_once, judgement, refused, say
 from humanworld import OTHER_TAB, TAB, HumanWorld, partner
+from sqlalchemy import event
 
-from harness.errors import UsageError
-from leaderboard.db.people import Judgement
 from leaderboard.human import talk
 from leaderboard.human.stages import ChatState
 from leaderboard.human.talk import TalkView
@@ -17,24 +17,6 @@ from leaderboard.human.talk import TalkView
 @pytest.fixture
 def world(tmp_path: Path) -> HumanWorld:
     return humanworld.opened(tmp_path)
-
-
-def judgement(world: HumanWorld, conversation_id: int) -> Judgement | None:
-    with world.db.read() as session:
-        return session.get(Judgement, conversation_id)
-
-
-def refused(ask: Callable[[], object]) -> UsageError:
-    with pytest.raises(UsageError) as caught:
-        ask()
-    assert caught.value.message.endswith("."), "a sentence"
-    assert caught.value.hint
-    return caught.value
-
-
-def say(world: HumanWorld, conversation_id: int, text: str, **change: str) -> TalkView:
-    asked = {"tab": TAB, "client_id": talk.new_tab(), "text": text} | change
-    return talk.say(world.db, world.rater_of(conversation_id), conversation_id, **asked)
 
 
 def test_a_whole_talk(world: HumanWorld) -> None:
@@ -88,44 +70,6 @@ def test_a_whole_talk(world: HumanWorld) -> None:
     assert (last.state, last.persona_answered, last.choices) == (ChatState.RATED, True, ())
     assert stored.detected is row.partner_first
     assert world.conversation(chat).ended_at == world.clock.moment
-
-
-@pytest.mark.parametrize("right", [True, False])
-def test_the_answer_is_checked_against_what_was_drawn(world: HumanWorld, right: bool) -> None:
-    for rater in range(2):
-        chat = world.claim(rater)
-        world.rated(chat, right=right)
-        stored = judgement(world, chat)
-        assert stored is not None
-        assert stored.detected is right
-
-
-def test_before_the_first_answer_a_view_holds_nothing_of_the_partner(world: HumanWorld) -> None:
-    chat = world.claim()
-    shown = [world.view(chat)]
-    partner(world, chat, None)
-    shown += [world.view(chat), say(world, chat, "hello !")]
-    partner(world, chat, "good day .")
-    shown.append(say(world, chat, "and now ?"))
-    partner(world, chat, "now we talk .")
-    shown.append(world.view(chat))
-    shown.append(talk.close(world.db, world.rater_of(chat), chat, tab=TAB))
-    row = world.conversation(chat)
-    secrets = [*row.partner_persona, *row.distractor, *row.choices, "finalist-", "sha256:1", "w1"]
-    for view in shown:
-        assert not [secret for secret in secrets if secret in repr(view)]
-
-
-def test_the_partner_and_its_counterpart_differ_in_order_only(world: HumanWorld) -> None:
-    chat = world.claim()
-    world.closed(chat)
-    rater = world.rater_of(chat)
-    first = talk.judge_enjoyment(world.db, rater, chat, value=2)
-    with world.db.write() as session:
-        row = session.get_one(type(world.conversation(chat)), chat)
-        row.partner_persona, row.distractor = row.distractor, row.partner_persona
-        row.partner_first = not row.partner_first
-    assert world.view(chat) == first
 
 
 def test_a_message_sent_twice_is_stored_once(world: HumanWorld) -> None:
@@ -272,77 +216,6 @@ def test_leaving_ends_it_and_what_was_typed_stays(world: HumanWorld) -> None:
     assert world.claim() != chat
 
 
-def test_leaving_after_the_first_answer_keeps_it(world: HumanWorld) -> None:
-    chat = world.claim()
-    world.closed(chat)
-    rater = world.rater_of(chat)
-    talk.judge_enjoyment(world.db, rater, chat, value=1)
-    assert talk.leave(world.db, rater, chat, tab=TAB).state is ChatState.RATED
-    stored = judgement(world, chat)
-    assert stored is not None
-    assert (stored.enjoyment, stored.choice, stored.detected) == (1, None, None)
-
-
-def test_the_first_answer_stays(world: HumanWorld) -> None:
-    chat = world.claim()
-    world.closed(chat)
-    rater = world.rater_of(chat)
-    shown = talk.judge_enjoyment(world.db, rater, chat, value=4)
-    again = refused(lambda: talk.judge_enjoyment(world.db, rater, chat, value=1))
-    assert again.code == "already_answered"
-    talk.judge_persona(world.db, rater, chat, choice=shown.choices[0].id)
-    for place in (0, 1):
-        error = refused(
-            lambda place=place: talk.judge_persona(  # type: ignore[misc]
-                world.db, rater, chat, choice=shown.choices[place].id
-            )
-        )
-        assert error.code == "already_answered"
-    again = refused(lambda: talk.judge_enjoyment(world.db, rater, chat, value=1))
-    assert again.code == "already_answered"
-    stored = judgement(world, chat)
-    assert stored is not None
-    assert (stored.enjoyment, stored.choice) == (4, shown.choices[0].id)
-
-
-@pytest.mark.parametrize("value", [0, 5, -1, True, 2.0, "3", None])
-def test_enjoyment_is_one_of_four(world: HumanWorld, value: int) -> None:
-    chat = world.claim()
-    world.closed(chat)
-    rater = world.rater_of(chat)
-    error = refused(lambda: talk.judge_enjoyment(world.db, rater, chat, value=value))
-    assert error.code == "bad_answer"
-    assert judgement(world, chat) is None
-
-
-def test_questions_have_their_order(world: HumanWorld) -> None:
-    chat = world.claim()
-    rater = world.rater_of(chat)
-    partner(world, chat, None)
-    error = refused(lambda: talk.judge_enjoyment(world.db, rater, chat, value=3))
-    assert error.code == "too_early"
-    world.closed(chat)
-    drawn = world.conversation(chat).choices
-    error = refused(lambda: talk.judge_persona(world.db, rater, chat, choice=drawn[0]))
-    assert (error.code, "first" in error.message) == ("too_early", True)
-    talk.judge_enjoyment(world.db, rater, chat, value=3)
-    error = refused(lambda: talk.judge_persona(world.db, rater, chat, choice="0" * 8))
-    assert error.code == "bad_answer"
-    stored = judgement(world, chat)
-    assert stored is not None
-    assert stored.choice is None
-
-
-def test_a_void_conversation_takes_no_answer(world: HumanWorld) -> None:
-    chat = world.claim()
-    world.closed(chat)
-    rater = world.rater_of(chat)
-    talk.leave(world.db, rater, chat, tab=TAB)
-    error = refused(lambda: talk.judge_enjoyment(world.db, rater, chat, value=3))
-    assert (error.code, error.message) == ("chat_over", world.view(chat).sentence)
-    assert judgement(world, chat) is None
-
-
 def test_versions_are_one_query_for_many(world: HumanWorld) -> None:
     chats = [world.claim(0), world.claim(1)]
     before = talk.versions(world.db, chats)
@@ -352,3 +225,37 @@ def test_versions_are_one_query_for_many(world: HumanWorld) -> None:
     assert after[chats[1]] == before[chats[1]]
     assert 999 not in after
     assert talk.versions(world.db, []) == {}
+
+
+def test_looking_writes_nothing(world: HumanWorld) -> None:
+    chat = world.claim()
+    partner(world, chat, None)
+    say(world, chat, "are you there ?")
+    statements: list[str] = []
+    event.listen(world.db.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+    before = world.view(chat).version
+    assert world.view(chat).version == before
+    assert {statement.split()[0] for statement in statements} == {"BEGIN", "SELECT"}
+    assert "BEGIN IMMEDIATE" not in statements
+
+
+def test_a_message_sent_many_times_at_once_is_stored_once(world: HumanWorld) -> None:
+    chat = world.claim()
+    partner(world, chat, None)
+    same = partial(say, world, chat, "are you there ?", client_id="0a1b")
+    assert at_once(*[same] * 4) == {"done": 4}
+    other = partial(say, world, chat, "another one", client_id="0a1c")
+    assert at_once(same, other, same) == {"done": 2, "not_your_turn": 1}
+    assert [turn.text for turn in world.view(chat).turns] == ["are you there ?"]
+
+
+def test_closing_and_leaving_at_once_ends_one_way(world: HumanWorld) -> None:
+    chat = world.claim()
+    world.talked(chat, turns=2)
+    rater = world.rater_of(chat)
+    at_once(
+        partial(talk.close, world.db, rater, chat, tab=TAB),
+        partial(talk.leave, world.db, rater, chat, tab=TAB),
+    )
+    shown = world.view(chat)
+    assert (shown.state, shown.void_code) == (ChatState.VOID, "left")

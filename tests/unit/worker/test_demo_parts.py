@@ -159,17 +159,26 @@ def test_the_commands_to_serve_again_are_exact_and_say_nothing_else(tmp_path: Pa
         "ROSTRUM_HOME": str(tmp_path / "a home"),
         "ROSTRUM_COMPETITION": "demo-1",
     }
-    settings, commands = people.again(variables, "http://127.0.0.1:8123")
-    shown = subprocess.run(
-        ["bash", "-c", f'{settings}; echo "$ROSTRUM_COMPETITION:$ROSTRUM_HOME"'],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={"PATH": os.environ["PATH"]},
-    ).stdout
-    assert shown == f"demo-1:{tmp_path}/a home\n"
-    assert "secret" not in settings
-    assert "rostrum serve --host 127.0.0.1 --port 8123" in commands
+    made = people.again(variables, "http://127.0.0.1:8123")
+    program = tmp_path / "rostrum"
+    program.write_text('#!/bin/sh\necho "$ROSTRUM_COMPETITION|$ROSTRUM_HOME|$*"\n')
+    program.chmod(0o755)
+    shown = [
+        subprocess.run(
+            ["bash", "-c", command],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        ).stdout.strip()
+        for command in made
+    ]
+    assert shown == [
+        f"demo-1|{tmp_path}/a home|serve --host 127.0.0.1 --port 8123",
+        f"demo-1|{tmp_path}/a home|worker",
+        f"demo-1|{tmp_path}/a home|beat",
+    ]
+    assert "secret" not in "".join(made)
 
 
 def test_what_was_started_is_ended_even_if_it_does_not_want_to(
