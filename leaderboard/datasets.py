@@ -164,7 +164,7 @@ def _put(
             row = DataSet(competition_id=competition_id, role=role, nonce=secrets.token_hex(32))
         elif (row.sha256, row.visibility) == (digest, visibility):
             return _stored(row)
-        elif _has_scores(session, competition_id):
+        elif role is not Role.PERSONAS and _has_scores(session, competition_id):
             raise UsageError(
                 f"competition {competition_id} has scores made with its {role.value} set; "
                 "another one would make them incomparable",

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer
 
 from harness.errors import UsageError
+from harness.submission import CHAT_ORDER
 from leaderboard import board as boards
 from leaderboard import datasets, locks
 from leaderboard.api.documents import board_document
@@ -24,9 +25,6 @@ from leaderboard.human import protocol as protocols
 from leaderboard.locks import Locked, Seal
 from leaderboard.quota import stamp
 from leaderboard.states import STAGES, State
-
-CHAT_TRACKS = ("f1", "hits", "ppl")
-"""Whose track file chats: the first of these that was entered."""
 
 CANNOT_CHAT = "its agent cannot chat: respond gave no reply in the preflight"
 
@@ -160,7 +158,7 @@ def _finalist(attempt: Attempt, *, place: int, competition_id: str) -> Finalist:
         competition_id=competition_id,
         attempt_id=attempt.id,
         place=place,
-        track=next(track for track in CHAT_TRACKS if track in entered),
+        track=next(track for track in CHAT_ORDER if track in entered),
         passed_over=None if attempt.can_chat else CANNOT_CHAT,
     )
 

@@ -181,7 +181,25 @@ def _template(
     people: tuple[Dialogue, ...],
 ) -> tuple[TemporaryDirectory[str], HumanWorld]:
     folder = TemporaryDirectory(prefix="rostrum-humanworld-")
-    world = siteworld.empty(Path(folder.name))
+    try:
+        return folder, _made(
+            Path(folder.name), finalists, raters, ratings, share, minimum_turns, people
+        )
+    except BaseException:
+        folder.cleanup()
+        raise
+
+
+def _made(
+    folder: Path,
+    finalists: int,
+    raters: int,
+    ratings: int,
+    share: int,
+    minimum_turns: int,
+    people: tuple[Dialogue, ...],
+) -> HumanWorld:
+    world = siteworld.empty(folder)
     rules = f"\n[human]\nper_track = {finalists}\nat_most = {finalists}\n"
     title = "Synthetic Persona Chat, November"
     competition.load(world.db, siteworld.TOML.format(id=world.competition_id, title=title) + rules)
@@ -206,7 +224,7 @@ def _template(
         key=KEY,
     )
     world.db.close()
-    return folder, HumanWorld(
+    return HumanWorld(
         world=world,
         competition_id=world.competition_id,
         raters=[one.rater for one in invited],

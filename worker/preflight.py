@@ -8,6 +8,7 @@ from dataclasses import fields
 
 from harness.agent import Track
 from harness.evaluation import PUBLIC_SECRET
+from harness.submission import CHAT_ORDER
 from leaderboard import competition, datasets, hints, ledger
 from leaderboard.states import Queue, State
 from worker.entry import entered, entry_name
@@ -22,8 +23,6 @@ from worker.tree import commit_tree
 from worker.workplace import Bench, Workplace
 
 PUBLIC_ROLE = "valid"
-CHAT_ORDER: tuple[Track, ...] = ("f1", "hits", "ppl")
-"""The track file that a live chat would run: the first of these that the attempt enters."""
 
 
 def preflight(workplace: Workplace, hold: Hold) -> None:

@@ -1,5 +1,7 @@
 """Opening the human evaluation after the lock, and closing it for good."""
 
+import random
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -9,6 +11,8 @@ from leaderboard.db.engine import Database, now
 from leaderboard.db.people import Lock
 from leaderboard.human import moves
 from leaderboard.human import protocol as protocols
+from leaderboard.human.personas import draw
+from leaderboard.human.pool import personas
 from leaderboard.human.protocol import Protocol
 from leaderboard.locks import Locked
 from leaderboard.quota import stamp
@@ -17,8 +21,12 @@ from leaderboard.quota import stamp
 def open_evaluation(db: Database, competition_id: str) -> Locked:
     """Let raters begin; once it is open this changes nothing.
 
-    `UsageError` codes: `not_locked`, `no_finalist` (none that can chat), `human_closed`.
+    `UsageError` codes: `not_locked`, `no_finalist` (none that can chat), `human_closed`, and
+    `data_missing` or `bad_data` where the personas do not give three that differ.
     """
+    if locks.locked(db, competition_id) is None:
+        raise locks.not_locked(competition_id)
+    draw(personas(db, competition_id), rng=random.Random(0))  # noqa: S311  (only whether it can)
     with db.write() as session:
         row = _lock(session, competition_id)
         if row.closed_at is not None:

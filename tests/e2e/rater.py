@@ -6,7 +6,11 @@ from typing import TypeVar
 
 from humanworld import HumanWorld
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    NoSuchElementException,
+    StaleElementReferenceException,
+)
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -87,8 +91,16 @@ class RaterPage:
         self.browser.get(link)
 
     def press(self, words: str) -> None:
-        """Press the button, the link or the summary with these words."""
-        self.named(words).click()
+        """Press the button, the link or the summary with these words, once it is in reach."""
+
+        def pressed() -> bool:
+            try:
+                self.named(words).click()
+            except (ElementClickInterceptedException, StaleElementReferenceException):
+                return False  # the page has just changed under the finger
+            return True
+
+        self.until(pressed)
 
     def named(self, words: str) -> WebElement:
         """The button, the link or the summary with these words, as soon as it is there."""

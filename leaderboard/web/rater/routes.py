@@ -164,7 +164,7 @@ def _step(token: str, conversation_id: int, step: Step) -> Response:
         if wants_json():
             raise
         view = talk.view(database(), who.id, conversation_id, tab=_tab())
-        response = _page(token, who, view, problem=error.message, draft=_field("text"))
+        response = _page(token, who, view, problem=_said(error), draft=_field("text"))
         response.status_code = status_of(error)
         return response
     if wants_json():
@@ -181,7 +181,7 @@ def _desk(token: str, who: RaterView, *, refusal: UsageError | None = None) -> R
         who,
         desk=found,
         protocol=fixed.protocol if fixed else None,
-        problem=refusal.message if refusal and refusal.code != found.code else "",
+        problem=_said(refusal) if refusal and refusal.code != found.code else "",
     )
     if refusal:
         response.status_code = status_of(refusal)
@@ -212,6 +212,12 @@ def _page(
 
 
 FORMS = ("events", "say", "close", "leave", "enjoyment", "persona")
+
+
+def _said(error: UsageError) -> str:
+    """The sentence above the page that is shown instead; what that page offers needs no hint."""
+    hint = "" if error.code in ("already_answered", "other_tab") else error.hint
+    return f"{error.message} {hint}".strip()
 
 
 def _template(view: TalkView) -> str:

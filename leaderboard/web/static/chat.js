@@ -101,7 +101,7 @@
   function elsewhere(gone) {
     holds = !gone;
     at("elsewhere").hidden = holds;
-    composer.hidden = at("closing").hidden = gone;
+    composer.hidden = state.hidden = at("end").hidden = gone;
   }
 
   async function deliver(message) {

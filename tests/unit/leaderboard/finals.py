@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from house import House
+from humanworld import somebody
 
 from harness.dialogue import Dialogue, Example
 from leaderboard import datasets, lock
@@ -111,6 +112,7 @@ def scores(house: House) -> None:
     )
     datasets.store(house.db, "spc", "test", [hidden], hidden=True)
     datasets.store(house.db, "spc", "valid", [hidden])
+    datasets.store(house.db, "spc", "personas", somebody())
     house.score("ranker", hits=0.5, f1=0.20)
     house.score("seq2seq", f1=0.15, ppl=40.0)
     mute = house.score("mute", ppl=30.0)

@@ -8,12 +8,12 @@ from threading import Barrier
 import humanworld
 import pytest
 from humanworld import OTHER_TAB, TAB, HumanWorld
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from harness.dialogue import Dialogue, Example
 from harness.errors import OperatorError, SubmissionError, UsageError
 from leaderboard import conversations
-from leaderboard.db.models import Attempt
+from leaderboard.db.models import Attempt, DataSet
 from leaderboard.db.people import Conversation, Finalist
 from leaderboard.human import claims, invitations, moves, opening, talk
 from leaderboard.human.claims import Desk
@@ -243,17 +243,25 @@ def test_every_conversation_has_its_own_personas_and_ids(tmp_path: Path) -> None
     assert len({name for row in drawn for name in row.choices}) == 24
 
 
-def test_personas_that_are_too_alike_are_the_organizers_to_mend(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_personas_that_are_too_alike_stop_the_opening(tmp_path: Path) -> None:
     talk_ = (Example(partner=("hi",), replies=("hi",)),)
     alike = [
         Dialogue(id=str(n), persona=("I like tea.", f"my number is {n} ."), examples=talk_)
         for n in range(1, 31)
     ]
-    world = humanworld.opened(tmp_path, people=alike)
+    with pytest.raises(UsageError, match=r"the 30 personas .* hold no three") as caught:
+        humanworld.opened(tmp_path, people=alike)
+    assert caught.value.code == "bad_data"
+
+
+def test_personas_that_have_gone_missing_are_the_organizers_to_mend(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    world = humanworld.opened(tmp_path)
+    with world.db.write() as session:
+        session.execute(delete(DataSet))
     with pytest.raises(UsageError) as caught:
         world.claim()
     assert (caught.value.code, caught.value.message) == ("try_later", claims.REFUSALS["try_later"])
-    assert "the 30 personas of this competition hold no three" in caplog.text
+    assert "has no personas set" in caplog.text
     assert desk(world).current is None

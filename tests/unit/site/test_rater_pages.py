@@ -128,6 +128,7 @@ def test_what_cannot_be_sent_stays_in_the_box(anna: Person, people: HumanWorld) 
     assert page.status_code == 409
     assert "Your partner has not replied yet." in words(page)
     assert "too soon" in words(page)
+    assert "http-equiv" not in page.text  # asking again by itself would lose what is in the box
 
 
 def test_the_same_form_sent_twice_is_one_message(anna: Person, people: HumanWorld) -> None:
