@@ -47,7 +47,6 @@ def board_document(board: Board, silence: Silence | None) -> Document:
 def people_document(found: Results) -> Document:
     """The finalists; what people said of them only once the human evaluation is closed."""
     closed = found.closed_at is not None
-    counting = [line for line in found.lines if line.withheld is None and not line.passed_over]
     return {
         "schema": SCHEMA,
         "competition": found.competition_id,
@@ -57,10 +56,7 @@ def people_document(found: Results) -> Document:
         "closed_at": iso(found.closed_at) if found.closed_at else None,
         "raters": found.raters,
         "conversations": found.conversations,
-        "ratings": {
-            "done": sum(min(line.ratings, line.wanted) for line in counting),
-            "wanted": sum(line.wanted for line in counting),
-        },
+        "ratings": {"done": found.done, "wanted": found.asked},
         "finalists": [_finalist(line, closed=closed) for line in found.lines],
     }
 

@@ -58,6 +58,11 @@ class ResultLine:
     under_way: int
     voids: Mapping[str, int]
 
+    @property
+    def counts(self) -> bool:
+        """Whether people may talk to it, so that its ratings are wanted."""
+        return self.passed_over is None and self.withheld is None
+
 
 @dataclass(frozen=True, slots=True)
 class Results:
@@ -78,6 +83,16 @@ class Results:
     conversations: int
     lines: tuple[ResultLine, ...]
     moment: datetime
+
+    @property
+    def done(self) -> int:
+        """The ratings so far, of each finalist no more than are wanted."""
+        return sum(min(line.ratings, line.wanted) for line in self.lines if line.counts)
+
+    @property
+    def asked(self) -> int:
+        """The ratings wanted in all."""
+        return sum(line.wanted for line in self.lines if line.counts)
 
 
 @dataclass(slots=True)

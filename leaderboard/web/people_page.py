@@ -4,7 +4,6 @@ While the human evaluation runs it shows how far it is and no score: running fig
 the people who are still to judge.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -73,7 +72,6 @@ class PeoplePage:
 
 def people_page(found: Results, fixed: Locked) -> PeoplePage:
     """The page of a locked competition."""
-    chatting = chatting_lines(found)
     return PeoplePage(
         title=found.title,
         standing=standing(found),
@@ -81,11 +79,11 @@ def people_page(found: Results, fixed: Locked) -> PeoplePage:
         opened_at=found.opened_at,
         closed_at=found.closed_at,
         finalists=len(found.lines),
-        done=ratings_done(found),
-        wanted=found.wanted * len(chatting),
+        done=found.done,
+        wanted=found.asked,
         raters=found.raters,
         conversations=found.conversations,
-        lines=tuple(map(_line, chatting)) if found.closed_at else (),
+        lines=tuple(_line(line) for line in found.lines if line.counts) if found.closed_at else (),
         passed_over=tuple(
             PassedOver(line.place, line.entry, _team(line), _url(line), reason)
             for line in found.lines
@@ -94,16 +92,6 @@ def people_page(found: Results, fixed: Locked) -> PeoplePage:
         protocol=fixed.protocol,
         protocol_sha256=found.protocol_sha256,
     )
-
-
-def chatting_lines(found: Results) -> Sequence[ResultLine]:
-    """The finalists that count."""
-    return [line for line in found.lines if out(line) is None]
-
-
-def ratings_done(found: Results) -> int:
-    """The valid ratings so far; of one finalist no more than were wanted."""
-    return sum(min(line.ratings, line.wanted) for line in chatting_lines(found))
 
 
 def out(line: ResultLine) -> str | None:

@@ -78,10 +78,10 @@ class Host:
             self._held[question.conversation_id].ask(question)
         for number in look.ended:
             self._held[number].leave()
-        self._take(look.waiting, now=now)
         if self._held and now >= self._next_beat:
             self._next_beat = now + min(BEAT_SECONDS, self._workplace.settings.heartbeat_seconds)
             conversations.beat(self._workplace.db, self._fences())
+        self._take(look.waiting, now=now)
 
     def _watch(self, now: float) -> None:
         """Interrupt who is late, and forget who is gone."""
@@ -94,17 +94,24 @@ class Host:
         self._not_before = {n: at for n, at in self._not_before.items() if at > now}
 
     def _take(self, waiting: Iterable[int], *, now: float) -> None:
-        """Lease what waits, as far as there are places."""
+        """Lease what waits, as far as there are places; one that cannot be leased delays nobody."""
         for number in waiting:
             if len(self._held) >= self._places:
                 return
             if number in self._held or self._not_before.get(number, now) > now:
                 continue
-            chat = conversations.lease(self._workplace.db, number, worker=self._workplace.name)
-            if chat is not None:
-                _log.info("leased: conversation=%d fence=%d", number, chat.fence)
-                self._held[number] = ChatThread(self._workplace, chat, wake=self.wake)
-                self._held[number].start()
+            try:
+                self._begin(number)
+            except Exception:
+                self._not_before[number] = now + AGAIN_SECONDS
+                _log.exception("not leased: conversation=%d", number)
+
+    def _begin(self, number: int) -> None:
+        chat = conversations.lease(self._workplace.db, number, worker=self._workplace.name)
+        if chat is not None:
+            _log.info("leased: conversation=%d fence=%d", number, chat.fence)
+            self._held[number] = ChatThread(self._workplace, chat, wake=self.wake)
+            self._held[number].start()
 
     def _fences(self) -> dict[int, int]:
         return {number: held.chat.fence for number, held in self._held.items()}

@@ -12,7 +12,7 @@ from partners import Sandbox, until, workplace
 
 from harness.errors import OperatorError
 from leaderboard import conversations
-from leaderboard.conversations import Database, Look
+from leaderboard.conversations import Chat, Database, Look
 from leaderboard.human import talk
 from leaderboard.human.stages import ChatState
 from worker import tasks
@@ -200,6 +200,27 @@ def test_a_database_that_is_away_for_a_moment_ends_no_chat(
         until(lambda: len(failed) > 2)
     world.say(number, "cats")
     until(lambda: not world.view(number).awaits_reply)
+
+
+def test_a_conversation_that_cannot_be_leased_delays_nobody(
+    world: HumanWorld,
+    sandbox: Sandbox,
+    hosts: Callable[..., Host],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    poison, other = world.claim(0), world.claim(1)
+    lease = conversations.lease
+
+    def picky(db: Database, number: int, *, worker: str) -> Chat | None:
+        if number == poison:
+            raise KeyError("a damaged row")
+        return lease(db, number, worker=worker)
+
+    monkeypatch.setattr(conversations, "lease", picky)
+    hosts()
+    until(is_open(world, other), seconds=3)
+    world.say(other, "cats")
+    until(lambda: not world.view(other).awaits_reply)
 
 
 def test_every_chat_is_said_to_be_alive(
