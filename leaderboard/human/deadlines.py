@@ -24,6 +24,12 @@ GRACE = timedelta(seconds=3)
 SILENCE = timedelta(seconds=10)
 """A worker silent for so long is at fault for a missing reply, not the agent."""
 
+LOST = timedelta(seconds=30)
+"""A worker silent for so long holds no container any more, whether a reply is awaited or not.
+
+It beats every three seconds while it holds a chat; the sweep's longer patience is for attempts.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -76,6 +82,8 @@ def due(standing: Standing, *, moment: datetime) -> Due | None:
             return Due("no_worker") if moment - conversation.state_since > waited else None
         case ChatState.STARTING:
             return Due("platform_error") if moment - conversation.state_since > waited else None
+        case ChatState.OPEN if _silence(conversation, moment) > LOST:
+            return Due("worker_lost")
         case ChatState.OPEN if standing.awaited_since is not None:
             limit = timedelta(seconds=rules.reply_seconds) + GRACE
             late = moment - standing.awaited_since > limit
@@ -94,10 +102,14 @@ def enforce(session: Session, standing: Standing) -> Due | None:
 
 
 def _unanswered(conversation: Conversation, moment: datetime) -> Due:
-    beat = conversation.heartbeat_at
-    if conversation.worker is None or beat is None or moment - beat > SILENCE:
+    if _silence(conversation, moment) > SILENCE:
         return Due("worker_lost")
     return Due("model_error", "late")
+
+
+def _silence(conversation: Conversation, moment: datetime) -> timedelta:
+    """How long nothing was heard of the worker that holds it."""
+    return moment - (conversation.heartbeat_at or conversation.state_since)
 
 
 def _awaited(session: Session, ids: Sequence[int]) -> dict[int, datetime]:

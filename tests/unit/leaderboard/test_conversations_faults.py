@@ -84,6 +84,7 @@ def test_a_worker_that_is_killed_while_the_rater_waits(world: HumanWorld) -> Non
 def test_a_rater_who_falls_silent(world: HumanWorld) -> None:
     chat = partner(world, CHAT, None)
     world.pass_(seconds=590)
+    conversations.beat(world.db, {CHAT: chat.fence})
     world.say(CHAT, "i am back .")
     partner(world, CHAT, "welcome .")
     world.pass_(seconds=600)
@@ -91,6 +92,20 @@ def test_a_rater_who_falls_silent(world: HumanWorld) -> None:
     assert void(world) is None, "the time counts from the last word"
     world.pass_(seconds=1)
     assert void(world) == "idle"
+
+
+def test_a_worker_that_is_killed_between_two_turns(world: HumanWorld) -> None:
+    chat = partner(world, CHAT, None)
+    world.say(CHAT, "hello ?")
+    partner(world, CHAT, "hello !")
+    world.pass_(seconds=29)
+    assert void(world) is None
+    conversations.beat(world.db, {CHAT: chat.fence})
+    world.pass_(seconds=30)
+    assert void(world) is None, "a heartbeat was heard"
+    world.pass_(seconds=1)
+    assert void(world) == "worker_lost"
+    assert [turn.text for turn in world.view(CHAT).turns] == ["hello ?", "hello !"]
 
 
 def test_a_rater_who_answers_no_question(world: HumanWorld) -> None:

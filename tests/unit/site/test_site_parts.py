@@ -41,6 +41,15 @@ def test_lines_keep_breaks_and_tabs_only() -> None:
     assert shown.lines("a\r\nb\tc\x1b[0m") == "a\nb\tc⟨U+001B⟩[0m"
 
 
+def test_speech_keeps_what_people_write_with_and_nothing_else() -> None:
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    assert shown.speech(f"a\r\n\r\n \n\n{family}\x1b[0m ", limit=100) == (
+        f"a\n\n{family}⟨U+001B⟩[0m"
+    )
+    assert shown.speech("\u202egnp.exe", limit=100) == "⟨U+202E⟩gnp.exe"
+    assert shown.speech("x" * 100, limit=10) == "x" * 10
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
@@ -122,6 +131,8 @@ def test_a_broker_that_hangs_does_not_hold_the_sender(
     monkeypatch.setattr(hints, "client", lambda _url: held.wait(10))
     begun = time.monotonic()
     assert hints.send(Queue.PREFLIGHT, 7) is False
+    monkeypatch.setattr(hints, "SECONDS", 60)
+    assert hints.send(Queue.CONVERSE, 8, seconds=0.05) is False
     assert time.monotonic() - begun < 5
     held.set()
 

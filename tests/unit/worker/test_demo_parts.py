@@ -113,7 +113,7 @@ def scored(made: Shell, tmp_path: Path, *, mute: str, entries: tuple[str, ...]) 
     toml = tmp_path / "competition.toml"
     toml.write_text(competition.toml(competition_id="demo-1", title="Demo", sandbox="bubblewrap"))
     full = sample.make(5)
-    sample.Sample(train=full.train[:1], valid=full.valid[:2], test=full.test[:2]).write(tmp_path)
+    sample.Sample(train=full.train[:1], valid=full.valid[:8], test=full.test[:2]).write(tmp_path)
     made.run("admin", "init")
     made.run("admin", "competition", "load", str(toml), "--demo", "--seed", "0")
     for split, hidden in (("valid", ()), ("test", ("--hidden",))):
