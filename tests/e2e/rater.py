@@ -92,10 +92,12 @@ class RaterPage:
 
     def press(self, words: str) -> None:
         """Press the button, the link or the summary with these words, once it is in reach."""
+        self._press(lambda: self.named(words))
 
+    def _press(self, found: Callable[[], WebElement]) -> None:
         def pressed() -> bool:
             try:
-                self.named(words).click()
+                found().click()
             except (ElementClickInterceptedException, StaleElementReferenceException):
                 return False  # the page has just changed under the finger
             return True
@@ -110,7 +112,8 @@ class RaterPage:
 
     def start(self) -> None:
         """From the desk into the conversation, until it is the rater's turn."""
-        self.press("onversation")
+        button = "main.desk form[action$='/start'] button"
+        self._press(lambda: self.browser.find_element(By.CSS_SELECTOR, button))
         self.until(lambda: self.may_write)
 
     def say(self, text: str, *, key: str = Keys.ENTER) -> None:
@@ -140,7 +143,7 @@ class RaterPage:
         self._choose(f".pair label:nth-of-type({place}) input")
 
     def _choose(self, selector: str) -> None:
-        self.until(lambda: self.browser.find_element(By.CSS_SELECTOR, selector)).click()
+        self._press(lambda: self.browser.find_element(By.CSS_SELECTOR, selector))
         before = self.browser.find_element(By.TAG_NAME, "main")
         self.press("Store my answer")
         self.until(lambda: _gone(before))
