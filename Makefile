@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
+JOBS   ?= 2
 BASELINES := ranker kvmemnn seq2seq constant_words word_frequency
 
 .PHONY: help demo test check bench clean
@@ -25,7 +26,7 @@ demo: $(VENV)/.server ## the main job: train, submit, score in a sandbox, show t
 	$(BIN)/rostrum demo $(ARGS)
 
 test: $(VENV)/.dev ## all tests (those whose services are absent are skipped, see README)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev ## style, types, and the arrows between the rooms
 	$(BIN)/ruff check .

@@ -54,8 +54,11 @@ def _publish(queue: Queue, number: int, taken: list[bool]) -> None:
                 retry=False,
             )
         taken.append(True)
-    except Exception:  # a hint may fail in any way a broker can; acceptance must not
-        _log.exception("the broker refused a hint: queue=%s id=%d", queue.value, number)
+    except Exception as error:  # a hint may fail in any way a broker can; acceptance must not
+        reason = " ".join(str(error).split())[:200]
+        _log.error(
+            "the broker refused a hint: queue=%s id=%d reason=%s", queue.value, number, reason
+        )
 
 
 @cache
