@@ -10,6 +10,7 @@ from selenium.common.exceptions import (
     ElementClickInterceptedException,
     NoSuchElementException,
     StaleElementReferenceException,
+    WebDriverException,
 )
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -184,12 +185,22 @@ class RaterPage:
         """Wait for what `seen` looks for; the page may be changing meanwhile."""
         missing = (NoSuchElementException, StaleElementReferenceException)
         wait = WebDriverWait(self.browser, PATIENCE, 0.05, ignored_exceptions=missing)
-        return wait.until(lambda _: seen())
+        return wait.until(lambda _: _unless_stale(seen))
 
 
 def _gone(element: WebElement) -> bool:
     try:
-        element.is_enabled()
+        _unless_stale(element.is_enabled)
     except StaleElementReferenceException:
         return True
     return False
+
+
+def _unless_stale(seen: Callable[[], T]) -> T:
+    """What is seen; the driver has two ways of saying that the page has changed meanwhile."""
+    try:
+        return seen()
+    except WebDriverException as error:
+        if "does not belong to the document" in str(error.msg):
+            raise StaleElementReferenceException(error.msg) from error
+        raise
