@@ -352,8 +352,9 @@ class Person:
 @contextmanager
 def terminal(folder: Path, *options: str) -> Iterator[Person]:
     ours, theirs = pty.openpty()
+    # a terminal's programs hear Ctrl-C, whatever the shell that started these tests made of it
     process = subprocess.Popen(
-        [*COMMAND, str(folder), *options],
+        ["env", "--default-signal=INT", *COMMAND, str(folder), *options],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
