@@ -57,6 +57,7 @@ _HINTS: Mapping[str, str] = {
 class Desk:
     """What a rater finds behind the link: what is done, what is open, whether more can begin.
 
+    `share` is what can be asked of them: nobody rates the same partner twice.
     `may_start` says that a claim would give a conversation, `current` where one is unfinished;
     otherwise `code` says why not.
     """
@@ -95,7 +96,9 @@ def desk(db: Database, rater_id: int) -> Desk:
         rater = session.get_one(Rater, rater_id)
         current = _unfinished(session, rater_id)
         rated = _rated(session, rater_id)
-        code, sentence = None, _progress(rated, rater.share, current)
+        partners = len(_chatting(session, rater.competition_id))
+        share = min(rater.share, max(partners, rated))
+        code, sentence = None, _progress(rated, share, current)
         try:
             protocol = expect_open(session, rater.competition_id)
             if current is None:
@@ -104,7 +107,7 @@ def desk(db: Database, rater_id: int) -> Desk:
             code, sentence = refusal.code, refusal.message
         return Desk(
             rater=rater_view(rater),
-            share=rater.share,
+            share=share,
             rated=rated,
             current=current,
             may_start=code is None,

@@ -56,13 +56,13 @@ def withhold(world: HumanWorld, finalist_id: int) -> None:
 def test_a_rater_has_one_conversation_at_a_time(tmp_path: Path) -> None:
     world = humanworld.opened(tmp_path)
     start = desk(world)
-    assert (start.may_start, start.current, start.rated, start.share) == (True, None, 0, 10)
+    assert (start.may_start, start.current, start.rated, start.share) == (True, None, 0, 3)
     chat = world.claim()
     assert (desk(world).current, desk(world).may_start) == (chat, True)
     assert world.claim() == chat
     world.rated(chat)
     assert (desk(world).current, desk(world).rated) == (None, 1)
-    assert "1 conversation of 10" in desk(world).sentence
+    assert "1 conversation of 3" in desk(world).sentence
     assert world.claim() != chat
 
 

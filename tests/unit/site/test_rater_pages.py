@@ -60,7 +60,7 @@ def test_the_desk_tells_what_is_asked_and_opening_it_changes_nothing(
     page = anna.desk()
     assert page.status_code == 200
     assert "Chat with somebody new" in words(page)
-    assert "up to 10 conversations" in words(page)
+    assert "up to 3 conversations" in words(page)
     assert "Do not write anything real about yourself" in words(page)
     assert "Start a conversation" in words(page)
     assert anna.client.head(anna.link).status_code == 200
@@ -109,7 +109,7 @@ def test_a_whole_conversation_without_javascript(
     page = anna.press("persona", choice=ids[0])
     assert "Your answers are stored" in words(page)
     assert people.conversation(anna.id).state is ChatState.RATED
-    assert "1 of 10 conversations done" in words(anna.desk())
+    assert "1 of 3 conversations done" in words(anna.desk())
 
 
 def test_what_cannot_be_sent_stays_in_the_box(anna: Person, people: HumanWorld) -> None:
