@@ -122,7 +122,7 @@ def test_five_turns_two_answers_and_thanks(page: RaterPage, site: Site, partner:
     assert (judged.enjoyment, judged.choice) == (4, row.choices[1])
     assert row.state is ChatState.RATED
     page.press("To the next conversation")
-    page.shows("1 of 10 conversations done")
+    page.shows("1 of 3 conversations done")
     assert page.browser.get_log("browser") == []  # type: ignore[no-untyped-call]  # selenium's
 
 
