@@ -14,7 +14,7 @@ from raterside import JSON, Person, words
 from sqlalchemy import func, select
 
 from leaderboard import hints
-from leaderboard.db.people import Conversation, Lock
+from leaderboard.db.people import Conversation, Judgement, Lock
 from leaderboard.human import claims, invitations, opening
 from leaderboard.human.stages import VOID_REASONS, ChatState
 from leaderboard.states import Queue
@@ -261,7 +261,39 @@ def share_done(anna: Person, _ben: Person, people: HumanWorld) -> tuple[int, str
     return answer.status_code, words(answer)
 
 
+def idle(anna: Person, _ben: Person, people: HumanWorld) -> tuple[int, str]:
+    anna.start()
+    anna.talk(1)
+    people.pass_(seconds=590)
+    partner(people, anna.id, None)
+    people.pass_(seconds=11)
+    answer = anna.post("turns", client_id="ab" * 8, text="i am back")
+    return answer.status_code, words(answer)
+
+
+def elsewhere(anna: Person, _ben: Person, _people: HumanWorld) -> tuple[int, str]:
+    anna.start()
+    anna.talk(1)
+    answer = anna.post("turns", tab="0" * 16, client_id="ab" * 8, text="from the old tab")
+    return answer.status_code, words(answer)
+
+
+def twice(anna: Person, _ben: Person, people: HumanWorld) -> tuple[int, str]:
+    anna.start()
+    anna.talk(2)
+    anna.press("close")
+    anna.press("enjoyment", value="3")
+    answer = anna.post("enjoyment", value="1")
+    with people.db.read() as session:
+        stored = session.get_one(Judgement, anna.id)
+        assert stored.enjoyment == 3
+    return answer.status_code, words(answer)
+
+
 REFUSED: dict[str, tuple[Told, int, str]] = {
+    "already_answered": (twice, 409, "This answer is stored already, and the first one stays."),
+    "chat_over": (idle, 409, VOID_REASONS["idle"].sentence),
+    "other_tab": (elsewhere, 409, "This conversation goes on in another tab or window."),
     "link_forged": (forged, 404, "This link is not valid here."),
     "link_expired": (expired, 410, "This link was valid until"),
     "link_revoked": (revoked, 410, "The organizers have withdrawn this invitation."),
