@@ -9,6 +9,7 @@ from rich.console import Console
 from harness.errors import UsageError
 from leaderboard import competition
 from leaderboard.admin.data import data
+from leaderboard.admin.files import read_text
 from leaderboard.admin.human import human
 from leaderboard.admin.install import install
 from leaderboard.admin.lock import lock
@@ -63,7 +64,10 @@ def load(file: Path, chosen_id: str | None, demo: bool, seed: int | None, as_jso
         )
     db = open_database()
     loaded = competition.load(
-        db, _read(file), chosen_id=chosen_id, seed=(seed or 0) if demo else None
+        db,
+        read_text(file, limit=MAX_TOML_BYTES, bad="bad_competition"),
+        chosen_id=chosen_id,
+        seed=(seed or 0) if demo else None,
     )
     document = {"competition": {"id": loaded.id, "title": loaded.title, "demo": demo}}
 
@@ -72,19 +76,6 @@ def load(file: Path, chosen_id: str | None, demo: bool, seed: int | None, as_jso
         console.print(f"Loaded {kind} {loaded.id}: {loaded.title}", markup=False)
 
     answer(document, as_json=as_json, show=show)
-
-
-def _read(file: Path) -> str:
-    try:
-        with file.open("rb") as opened_file:
-            content = opened_file.read(MAX_TOML_BYTES + 1)
-        if len(content) > MAX_TOML_BYTES:
-            raise UsageError(f"{file} is larger than {MAX_TOML_BYTES} bytes")
-        return content.decode("utf-8")
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}", code="no_file") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not UTF-8: {error.reason}", code="bad_competition") from error
 
 
 for command in (data, teams, quota, submissions, rounds, lock, human):

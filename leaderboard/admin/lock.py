@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from harness.errors import UsageError
 from leaderboard import lock as locking
+from leaderboard.admin.files import read_text
 from leaderboard.admin.output import (
     Document,
     answer,
@@ -47,7 +47,11 @@ def lock(
 ) -> None:
     """Lock the competition for good: scores are final, finalists chosen, seals opened."""
     kept = checked_reason(reason)
-    text = _read(protocol_file) if protocol_file is not None else None
+    text = (
+        read_text(protocol_file, limit=MAX_PROTOCOL_BYTES, bad="bad_protocol")
+        if protocol_file is not None
+        else None
+    )
     db, chosen = opened(competition_id)
     made = locking.lock(db, chosen, reason=kept, protocol_text=text, early=early)
     answer(
@@ -118,16 +122,3 @@ def _chats(line: FinalistLine) -> str:
     if line.withheld is not None:
         return f"no, withheld: {line.withheld}"
     return "yes" if line.passed_over is None else f"no, {line.passed_over}"
-
-
-def _read(file: Path) -> str:
-    try:
-        with file.open("rb") as found:
-            content = found.read(MAX_PROTOCOL_BYTES + 1)
-        if len(content) > MAX_PROTOCOL_BYTES:
-            raise UsageError(f"{file} is larger than {MAX_PROTOCOL_BYTES} bytes")
-        return content.decode("utf-8")
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}", code="no_file") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not UTF-8: {error.reason}", code="bad_protocol") from error

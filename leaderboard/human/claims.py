@@ -25,6 +25,7 @@ from leaderboard.human.opening import expect_open
 from leaderboard.human.personas import Drawn, draw, seeded
 from leaderboard.human.pool import personas
 from leaderboard.human.protocol import Protocol
+from leaderboard.human.results import is_valid
 from leaderboard.human.stages import VOID_REASONS, Blame, ChatState
 from leaderboard.human.talk import expect_id
 
@@ -254,9 +255,11 @@ def _tallies(session: Session, rater: Rater, protocol: Protocol) -> dict[int, _T
         tally.ends.append((ended_at, faulty))
         tally.sour |= own and faulty and ended_at >= since
         tally.voids += state is ChatState.VOID
-        if state is ChatState.RATED and enjoyment is not None:
-            tally.mine |= own
-            tally.valid += not (protocol.exclude_revoked and revoked_at is not None)
+        revoked = revoked_at is not None
+        tally.mine |= own and state is ChatState.RATED and enjoyment is not None
+        tally.valid += is_valid(
+            state, enjoyment, revoked=revoked, withheld=False, protocol=protocol
+        )
     return tallies
 
 
