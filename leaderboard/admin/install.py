@@ -18,6 +18,7 @@ from leaderboard import settings
 from leaderboard.db.engine import connect, schema_version
 from leaderboard.db.migrate import upgrade
 from leaderboard.db.versions import HEAD
+from leaderboard.states import Queue
 
 EMBEDDED = "sqla+"
 
@@ -80,13 +81,16 @@ def _make_secret_key(path: Path) -> bool:
 
 
 def _make_broker(url: str) -> None:
-    """Make the tables of Celery's SQLAlchemy transport before two processes race to do it."""
+    """Make tables and queues of Celery's SQLAlchemy transport before processes race to do it."""
     file = make_url(url.removeprefix(EMBEDDED))
     if file.get_backend_name() == "sqlite" and file.database:
         with closing(sqlite3.connect(file.database)) as raw:
             raw.execute("PRAGMA journal_mode = WAL")
     with Connection(url) as connection:  # type: ignore[no-untyped-call]  # kombu has no types
-        session = connection.default_channel.session  # opening it makes the tables
+        channel = connection.default_channel
+        session = channel.session  # opening it makes the tables
+        for queue in Queue:
+            channel.queue_declare(queue=queue.value)
         session.close()
         session.get_bind().dispose()
 

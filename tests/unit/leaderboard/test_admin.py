@@ -18,6 +18,7 @@ from harness.errors import RostrumError, SubmissionError
 from leaderboard import datasets, ledger, settings
 from leaderboard.admin.cli import admin
 from leaderboard.db.engine import open_database
+from leaderboard.states import Queue
 
 
 @pytest.fixture
@@ -81,6 +82,18 @@ def test_init_makes_what_only_its_owner_may_read(home: Path) -> None:
     with closing(sqlite3.connect(home / "broker.db")) as broker:
         tables = {row[0] for row in broker.execute("SELECT name FROM sqlite_master")}
     assert {"kombu_message", "kombu_queue"} <= tables
+
+
+def test_processes_that_start_at_once_find_the_queues_there(installed: Path) -> None:
+    """Two that declared one themselves would collide, and the loser would take no more hints."""
+
+    def queues() -> list[str]:
+        with closing(sqlite3.connect(installed / "broker.db")) as broker:
+            return [row[0] for row in broker.execute("SELECT name FROM kombu_queue ORDER BY name")]
+
+    assert queues() == sorted(queue.value for queue in Queue)
+    run("init")
+    assert queues() == sorted(queue.value for queue in Queue)
 
 
 def test_init_again_changes_nothing(installed: Path) -> None:
