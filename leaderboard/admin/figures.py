@@ -1,13 +1,13 @@
 """The figures of the human evaluation in a terminal, 80 columns wide, and as a document."""
 
 from collections import Counter
-from dataclasses import asdict
 
 from rich.console import Console
 from rich.table import Table
 
 from harness.statistics import Estimate
 from leaderboard.admin.output import Document, iso, safe
+from leaderboard.api.documents import finalist_document
 from leaderboard.human.results import ResultLine, Results, Share
 from leaderboard.human.stages import VOID_REASONS
 from leaderboard.quota import stamp
@@ -112,17 +112,9 @@ def _standing(found: Results) -> str:
 
 
 def _line_document(line: ResultLine) -> Document:
-    return {
-        "place": line.place,
-        "entry": line.entry,
-        "team": line.team,
-        "submission": line.submission_id,
-        "passed_over": line.passed_over,
-        "withheld": line.withheld,
+    """As the site shows it after the close, and what organizers alone see."""
+    return finalist_document(line, closed=True) | {
         "ratings": line.ratings,
-        "enjoyment": asdict(line.enjoyment) if line.enjoyment is not None else None,
-        "detected": asdict(line.detected) if line.detected is not None else None,
-        "served": asdict(line.served) if line.served is not None else None,
         "under_way": line.under_way,
         "voids": dict(line.voids),
     }

@@ -57,11 +57,12 @@ def people_document(found: Results) -> Document:
         "raters": found.raters,
         "conversations": found.conversations,
         "ratings": {"done": found.done, "wanted": found.asked},
-        "finalists": [_finalist(line, closed=closed) for line in found.lines],
+        "finalists": [finalist_document(line, closed=closed) for line in found.lines],
     }
 
 
-def _finalist(line: ResultLine, *, closed: bool) -> Document:
+def finalist_document(line: ResultLine, *, closed: bool) -> Document:
+    """One finalist, with what people said of it once the evaluation is closed."""
     scores: Document = {
         "enjoyment": asdict(line.enjoyment) if line.enjoyment else None,
         "detected": asdict(line.detected) if line.detected else None,
