@@ -2,7 +2,8 @@
 
 A `Report` is one track of one run. Its JSON form is versioned (`schema`), has a fixed set of
 keys and round-trips exactly. `totals` are what the score and its interval were computed from,
-one entry per dialogue, so that two reports over the same set can be compared later.
+one entry per dialogue, so that two reports over the same set can be compared later. `measures`
+are the further numbers of the run, which rank nobody. A document of schema 1 is read too.
 """
 
 import json
@@ -14,12 +15,15 @@ from harness import __version__
 from harness.agent import TRACKS, Track
 from harness.errors import UsageError
 
-SCHEMA = 1
+SCHEMA = 2
 
 SANDBOXES = ("in-process", "trusted", "bubblewrap", "docker")
 """Where the agent ran, from the weakest separation to the strongest."""
 
 UNITS: dict[Track, str] = {"hits": "fraction", "f1": "fraction", "ppl": "per word"}
+
+TOKENIZERS: dict[Track, str] = {"hits": "answer", "f1": "answer", "ppl": "official"}
+"""How each track's rule takes texts apart; stands in the signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,45 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class Measure:
+    """A further number of a run, beside its score: hits@5, precision, BLEU, distinct-1, ...
+
+    `name`, `unit` and `higher_is_better` (None where neither is better, as for a length) are
+    those of `harness.metrics.catalogue`. `low` and `high` are a 95 % interval over dialogues,
+    None where a metric has none. `totals` holds what each dialogue adds, one row of the metric's
+    statistics per dialogue; empty where they do not add up. `signature` is sacrebleu's, for its
+    metrics.
+    """
+
+    name: str
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+    unit: str
+    higher_is_better: bool | None
+    totals: tuple[tuple[float, ...], ...] = ()
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """The file of per-example records beside a report on public data: its name, hash, records."""
+
+    file: str
+    sha256: str
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
 class Signature:
     """How a score was made, in sacrebleu's sense; equal signatures make scores comparable.
 
     `data` and `vocabulary` are hashes, of which 12 hex digits are written; a hidden set is named
     by a salted hash. The text has a fixed order:
-    `track:hits|k:1|rule:rostrum1|cands:20|data:<12 hex>|vocab:<12 hex>|seed:0|harness:0.1.0`;
-    `k` and `cands` stand in hits alone, `zero` and `vocab` in ppl alone.
+    `track:hits|k:1|rule:rostrum1|tok:answer|cands:20|data:<12 hex>|seed:0|harness:0.1.0`;
+    `k` and `cands` stand in hits alone, `zero` and `vocab` in ppl alone. `tok` says how texts
+    become words: `answer` is `harness.text.normalise`, `official` is `split_words`.
     """
 
     track: Track
@@ -73,6 +109,7 @@ class Signature:
             "track": self.track,
             "k": self.k,
             "rule": self.rule,
+            "tok": TOKENIZERS[self.track],
             "cands": self.candidates,
             "zero": self.zero,
             "data": self.data[:12],
@@ -90,7 +127,8 @@ class Report:
     `tokens` (scored words), `unknown` (target words outside the dictionary, skipped) and
     `vocabulary` (dictionary entries with the specials) belong to ppl and are None elsewhere.
     `seconds` is the wall time of the run; it is never published exactly. `agent` is what the
-    agent's side said of itself in HELLO; empty in-process.
+    agent's side said of itself in HELLO; empty in-process. `measures` rank nobody; `sidecar`
+    names the per-example records, which exist on public data only.
     """
 
     track: Track
@@ -103,6 +141,8 @@ class Report:
     vocabulary: int | None = None
     seconds: float = 0.0
     agent: dict[str, str] = field(default_factory=dict)
+    measures: tuple[Measure, ...] = ()
+    sidecar: Sidecar | None = None
 
     def to_json(self) -> dict[str, Any]:  # Any: a JSON document
         """The document as plain values; infinities become null beside `"note": "infinite"`."""
@@ -123,7 +163,7 @@ class Report:
     @classmethod
     def from_json(cls, document: Any) -> "Report":  # Any: parsed here
         """The report of a document made by `to_json`; `UsageError` says which part is damaged."""
-        if not isinstance(document, dict) or document.get("schema") != SCHEMA:
+        if not isinstance(document, dict) or document.get("schema") not in (1, SCHEMA):
             raise UsageError(f"this is not a report of schema {SCHEMA}", code="bad_report")
         try:
             fields = {key: value for key, value in document.items() if key != "schema"}
@@ -137,9 +177,17 @@ class Report:
                 n=score["n"],
             )
             fields["totals"] = tuple(Total(restored(v), w) for v, w in fields["totals"])
+            measures = fields.get("measures", [])
+            fields["measures"] = tuple(_measure(measure) for measure in measures)
+            sidecar = fields.get("sidecar")
+            fields["sidecar"] = Sidecar(**sidecar) if sidecar else None
             return cls(**fields)
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"the report is damaged: {error}", code="bad_report") from error
+
+
+def _measure(document: Any) -> Measure:  # Any: parsed here
+    return Measure(**{**document, "totals": tuple(tuple(row) for row in document["totals"])})
 
 
 def finite(value: float) -> float | None:

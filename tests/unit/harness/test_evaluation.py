@@ -359,10 +359,12 @@ def test_the_signature_says_how_the_score_was_made() -> None:
     digest = jsonl.digest(DIALOGUES)[:12]
     hits = evaluate(Hashing(), DIALOGUES, "hits")
     assert hits.signature == (
-        f"track:hits|k:1|rule:rostrum1|cands:20|data:{digest}|seed:0|harness:0.1.0"
+        f"track:hits|k:1|rule:rostrum1|tok:answer|cands:20|data:{digest}|seed:0|harness:0.1.0"
     )
     f1 = evaluate(Hashing(), DIALOGUES, "f1", data_name="a" * 64, seed=3, sandbox="docker")
-    assert f1.signature == "track:f1|rule:rostrum1|data:aaaaaaaaaaaa|seed:3|harness:0.1.0"
+    assert (
+        f1.signature == "track:f1|rule:rostrum1|tok:answer|data:aaaaaaaaaaaa|seed:3|harness:0.1.0"
+    )
     assert f1.sandbox == "docker"
     assert (f1.tokens, f1.unknown, f1.vocabulary) == (None, None, None)
     assert f"vocab:{VOCABULARY.sha256[:12]}" in ppl(Hashing()).signature

@@ -32,10 +32,10 @@ def report(**changes: Any) -> Report:
 
 def test_signatures_say_how_a_score_was_made_in_a_fixed_order() -> None:
     assert str(Signature("hits", DATA, k=1, candidates=20, harness="0.1.0")) == (
-        "track:hits|k:1|rule:rostrum1|cands:20|data:0123456789ab|seed:0|harness:0.1.0"
+        "track:hits|k:1|rule:rostrum1|tok:answer|cands:20|data:0123456789ab|seed:0|harness:0.1.0"
     )
     assert str(Signature("ppl", DATA, zero="infinite", vocabulary="f" * 64, harness="0.1.0")) == (
-        "track:ppl|rule:rostrum1|zero:infinite|data:0123456789ab|vocab:ffffffffffff|seed:0"
+        "track:ppl|rule:rostrum1|tok:official|zero:infinite|data:0123456789ab|vocab:ffffffffffff|seed:0"
         "|harness:0.1.0"
     )
 
@@ -44,7 +44,7 @@ def test_a_report_survives_its_json() -> None:
     document = json.loads(report().dumps())
 
     assert Report.from_json(document) == report()
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert document["score"] == {"value": 20.5, "low": 18.0, "high": 23.0, "n": 100}
 
 
