@@ -6,7 +6,7 @@ of any length are read on together.
 
 import inspect
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,11 @@ Layers = list[tuple[Tensor, Tensor]]
 _ROWS = 16
 """Texts read at a time: the scores of their last pieces are what takes room."""
 
-_BRANCHES = 64
-"""Paths read at a time."""
+_WIDTH = 256
+"""Pieces of paths that are read side by side in one row."""
+
+_PADDED = 8192
+"""Rows times the pieces that each has before and beside it, in one call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +75,57 @@ class Reader:
     def branch(self, pasts: Sequence[Past], paths: Sequence[Sequence[int]]) -> list[Tensor]:
         """The log-probabilities after each piece of path i, which follows text i: `[path, pieces]`.
 
-        Nothing of it is kept.
+        The paths of one text are read side by side in one row, none seeing another, so that its
+        past is there once. Nothing of it is kept.
         """
         found: list[Tensor] = [torch.empty(0)] * len(paths)
-        order = sorted(range(len(paths)), key=lambda number: len(paths[number]))
-        for start in range(0, len(order), _BRANCHES):
-            part = order[start : start + _BRANCHES]
-            known = [pasts[n] if pasts[n].layers else _NOTHING for n in part]
-            skip = [0 if pasts[n].layers else len(pasts[n].pieces) for n in part]
-            again = [pasts[n].pieces[:s] for n, s in zip(part, skip, strict=True)]
-            fresh = [(*begun, *paths[n]) for begun, n in zip(again, part, strict=True)]
-            scores, _ = self._run(known, fresh, keep=None)
-            for row, number in enumerate(part):
-                found[number] = scores[row, skip[row] : skip[row] + len(paths[number])]
+        for part in _rows_of(pasts, paths):
+            if pasts[part[0][0]].layers:
+                scores = self._side_by_side(pasts, paths, part)
+                for row, numbers in enumerate(part):
+                    lengths = [len(paths[number]) for number in numbers]
+                    own = scores[row, : sum(lengths)].split(lengths)
+                    found = _placed(found, numbers, own)
+            else:
+                for numbers in part:
+                    found = _placed(found, numbers, self._anew(pasts, paths, numbers))
         return found
+
+    def _side_by_side(
+        self, pasts: Sequence[Past], paths: Sequence[Sequence[int]], rows: list[list[int]]
+    ) -> Tensor:
+        """One row a text, its paths one after the other: `[rows, pieces of the paths, pieces]`."""
+        known = [pasts[numbers[0]] for numbers in rows]
+        fresh = [[piece for number in numbers for piece in paths[number]] for numbers in rows]
+        before, width = max(len(past.pieces) for past in known), max(map(len, fresh))
+        sees = torch.zeros(len(rows), 1, width, before + width, dtype=torch.bool)
+        places = torch.zeros(len(rows), width, dtype=torch.long)
+        for row, (past, numbers) in enumerate(zip(known, rows, strict=True)):
+            read, start = len(past.pieces), 0
+            sees[row, 0, :, before - read : before] = True
+            for number in numbers:
+                end = start + len(paths[number])
+                own = torch.ones(end - start, end - start, dtype=torch.bool).tril()
+                sees[row, 0, start:end, before + start : before + end] = own
+                places[row, start:end] = torch.arange(read, read + end - start)
+                start = end
+        ids = torch.zeros(len(rows), width, dtype=torch.long)
+        for row, pieces in enumerate(fresh):
+            ids[row, : len(pieces)] = torch.tensor(pieces)
+        scores, _ = self._ask(ids, _as_weights(sees, self._model.dtype), places, known, before)
+        return scores
+
+    def _anew(
+        self, pasts: Sequence[Past], paths: Sequence[Sequence[int]], numbers: list[int]
+    ) -> list[Tensor]:
+        """The paths of one text whose past is not known, each read from the beginning."""
+        begun = pasts[numbers[0]].pieces
+        texts = [(*begun, *paths[number]) for number in numbers]
+        scores, _ = self._run([_NOTHING] * len(texts), texts, keep=None)
+        return [
+            scores[row, len(begun) : len(begun) + len(paths[number])]
+            for row, number in enumerate(numbers)
+        ]
 
     def _told(self, name: str, text: Sequence[int]) -> Past:
         """The known past as far as the text agrees with it; at least one piece stays to be read."""
@@ -115,7 +155,6 @@ class Reader:
             found.append(Past(tuple(text), kept, shares))
         return found
 
-    @torch.inference_mode()
     def _run(
         self, pasts: Sequence[Past], fresh: Sequence[Sequence[int]], *, keep: list[int] | None
     ) -> tuple[Tensor, Layers]:
@@ -124,7 +163,6 @@ class Reader:
         Pasts are padded on the left, fresh pieces on the right: every row sees something real,
         and no row sees padding.
         """
-        device = self._model.device
         before, width = max(len(past.pieces) for past in pasts), max(map(len, fresh))
         ids = torch.zeros(len(fresh), width, dtype=torch.long)
         mask = torch.zeros(len(fresh), before + width, dtype=torch.long)
@@ -134,6 +172,20 @@ class Reader:
             ids[row, :new] = torch.tensor(pieces)
             mask[row, before - read : before + new] = 1
             places[row] = torch.arange(read, read + width).clamp(max=read + new - 1)
+        return self._ask(ids, mask, places, pasts, before, keep=keep)
+
+    @torch.inference_mode()
+    def _ask(
+        self,
+        ids: Tensor,
+        mask: Tensor,
+        places: Tensor,
+        pasts: Sequence[Past],
+        before: int,
+        *,
+        keep: list[int] | None = None,
+    ) -> tuple[Tensor, Layers]:
+        device = self._model.device
         options = {"position_ids": places.to(device)} if self._placed else {}
         if keep is not None:
             options["logits_to_keep"] = torch.tensor(keep, device=device)
@@ -151,6 +203,48 @@ class Reader:
         self._known.move_to_end(name)
         while len(self._known) > self._keep:
             self._known.popitem(last=False)
+
+
+def _rows_of(pasts: Sequence[Past], paths: Sequence[Sequence[int]]) -> Iterator[list[list[int]]]:
+    """The numbers of paths by rows, and rows by call: one text a row, like widths together."""
+    by_text: dict[int, list[int]] = {}
+    for number, past in enumerate(pasts):
+        by_text.setdefault(id(past), []).append(number)
+    rows = [row for numbers in by_text.values() for row in _cut(numbers, paths)]
+    rows.sort(key=lambda row: (bool(pasts[row[0]].layers), sum(len(paths[n]) for n in row)))
+    part: list[list[int]] = []
+    for row in rows:
+        size = len(pasts[row[0]].pieces) + sum(len(paths[n]) for n in row)
+        plain = part and bool(pasts[part[0][0]].layers) == bool(pasts[row[0]].layers)
+        if part and (not plain or (len(part) + 1) * size > _PADDED):
+            yield part
+            part = []
+        part.append(row)
+    if part:
+        yield part
+
+
+def _cut(numbers: list[int], paths: Sequence[Sequence[int]]) -> Iterator[list[int]]:
+    row: list[int] = []
+    width = 0
+    for number in numbers:
+        if row and width + len(paths[number]) > _WIDTH:
+            yield row
+            row, width = [], 0
+        row.append(number)
+        width += len(paths[number])
+    yield row
+
+
+def _placed(found: list[Tensor], numbers: list[int], values: Sequence[Tensor]) -> list[Tensor]:
+    for number, value in zip(numbers, values, strict=True):
+        found[number] = value
+    return found
+
+
+def _as_weights(sees: Tensor, dtype: torch.dtype) -> Tensor:
+    """The mask as attention adds it: 0 where a piece sees, the least number elsewhere."""
+    return torch.zeros(sees.shape, dtype=dtype).masked_fill(~sees, torch.finfo(dtype).min)
 
 
 def _joined(pasts: Sequence[Past], width: int) -> DynamicCache:
