@@ -84,7 +84,7 @@ class Reader:
                 scores = self._side_by_side(pasts, paths, part)
                 for row, numbers in enumerate(part):
                     lengths = [len(paths[number]) for number in numbers]
-                    own = scores[row, : sum(lengths)].split(lengths)
+                    own = torch.split(scores[row, : sum(lengths)], lengths)
                     found = _placed(found, numbers, own)
             else:
                 for numbers in part:
@@ -120,12 +120,14 @@ class Reader:
     ) -> list[Tensor]:
         """The paths of one text whose past is not known, each read from the beginning."""
         begun = pasts[numbers[0]].pieces
-        texts = [(*begun, *paths[number]) for number in numbers]
-        scores, _ = self._run([_NOTHING] * len(texts), texts, keep=None)
-        return [
-            scores[row, len(begun) : len(begun) + len(paths[number])]
-            for row, number in enumerate(numbers)
-        ]
+        found: list[Tensor] = []
+        for start in range(0, len(numbers), _ROWS):
+            part = [paths[number] for number in numbers[start : start + _ROWS]]
+            texts = [(*begun, *path) for path in part]
+            own = list(range(len(begun), max(map(len, texts))))
+            scores, _ = self._run([_NOTHING] * len(texts), texts, keep=own)
+            found += [scores[row, : len(path)] for row, path in enumerate(part)]
+        return found
 
     def _told(self, name: str, text: Sequence[int]) -> Past:
         """The known past as far as the text agrees with it; at least one piece stays to be read."""
@@ -156,7 +158,7 @@ class Reader:
         return found
 
     def _run(
-        self, pasts: Sequence[Past], fresh: Sequence[Sequence[int]], *, keep: list[int] | None
+        self, pasts: Sequence[Past], fresh: Sequence[Sequence[int]], *, keep: list[int]
     ) -> tuple[Tensor, Layers]:
         """Log-probabilities `[rows, kept places, pieces]`, and the layers `[rows, heads, ...]`.
 
