@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.agent import Agent as Agent
+    from harness.comparison import compare as compare
     from harness.dialogue import Context as Context
     from harness.dialogue import Dialogue as Dialogue
     from harness.dialogue import Example as Example
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from harness.evaluation import evaluate as evaluate
     from harness.report import Report as Report
     from harness.report import Score as Score
+    from harness.rows import SparseRows as SparseRows
     from harness.scripts import eval_f1 as eval_f1
     from harness.scripts import eval_hits as eval_hits
     from harness.scripts import eval_ppl as eval_ppl
@@ -31,7 +33,9 @@ _HOMES = {
     "Turn": "harness.dialogue",
     "Report": "harness.report",
     "Score": "harness.report",
+    "SparseRows": "harness.rows",
     "Vocabulary": "harness.text",
+    "compare": "harness.comparison",
     "evaluate": "harness.evaluation",
     "eval_f1": "harness.scripts",
     "eval_hits": "harness.scripts",
@@ -45,9 +49,11 @@ __all__ = [
     "Example",
     "Report",
     "Score",
+    "SparseRows",
     "Turn",
     "Vocabulary",
     "__version__",
+    "compare",
     "eval_f1",
     "eval_hits",
     "eval_ppl",

@@ -1,9 +1,10 @@
-"""One report from the shards of one run: their totals together, the interval drawn anew."""
+"""One report from the shards of one run: their totals together, the intervals drawn anew."""
 
 import dataclasses
 from collections.abc import Sequence
 
 from harness.errors import UsageError
+from harness.metrics.merging import merge_measures
 from harness.report import Report
 from harness.statistics import score
 
@@ -11,7 +12,9 @@ from harness.statistics import score
 def merge(shards: Sequence[Report], *, seed: int = 0) -> Report:
     """The report of all dialogues of the shards, as if they had been asked together.
 
-    The shards must be of one track, signature, sandbox and dictionary, else `UsageError`.
+    Measures whose totals add up (all but distinct-n) are kept where every shard has them. Records
+    stay with the shards: no sidecar. The shards must be of one track, signature, sandbox and
+    dictionary, else `UsageError`.
     """
     first = shards[0]
     for other in shards[1:]:
@@ -29,6 +32,8 @@ def merge(shards: Sequence[Report], *, seed: int = 0) -> Report:
         tokens=_sum([shard.tokens for shard in shards]),
         unknown=_sum([shard.unknown for shard in shards]),
         seconds=sum(shard.seconds for shard in shards),
+        measures=merge_measures([shard.measures for shard in shards], seed=seed),
+        sidecar=None,
     )
 
 

@@ -8,14 +8,20 @@ are the further numbers of the run, which rank nobody. A document of schema 1 is
 
 import json
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from harness import __version__
-from harness.agent import TRACKS, Track
+from harness.agent import Track
+from harness.document import DamagedError, Part, decoded
 from harness.errors import UsageError
+from harness.files import write_whole
 
 SCHEMA = 2
+
+MAX_BYTES = 64 * 1024 * 1024
+"""The largest report that is read: some 20,000 dialogues with all measures take a tenth of it."""
 
 SANDBOXES = ("in-process", "trusted", "bubblewrap", "docker")
 """Where the agent ran, from the weakest separation to the strongest."""
@@ -146,55 +152,59 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:  # Any: a JSON document
         """The document as plain values; infinities become null beside `"note": "infinite"`."""
-        document = asdict(self)
-        document["schema"] = SCHEMA
-        score = document["score"]
-        if not all(math.isfinite(score[key]) for key in ("value", "low", "high")):
-            score["note"] = "infinite"
-        for key in ("value", "low", "high"):
-            score[key] = finite(score[key])
-        document["totals"] = [[finite(total.value), total.weight] for total in self.totals]
-        return document
+        from harness.report_form import written  # it needs the types above
+
+        return written(self)
 
     def dumps(self) -> str:
         """The document as text, keys sorted, one line."""
         return json.dumps(self.to_json(), sort_keys=True, allow_nan=False, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, document: Any) -> "Report":  # Any: parsed here
-        """The report of a document made by `to_json`; `UsageError` says which part is damaged."""
-        if not isinstance(document, dict) or document.get("schema") not in (1, SCHEMA):
-            raise UsageError(f"this is not a report of schema {SCHEMA}", code="bad_report")
+    def from_json(cls, document: object, *, name: str = "the report") -> "Report":
+        """The report of a document made by `to_json`.
+
+        `UsageError` (code `bad_report`) says which part is damaged; `name` stands for the file.
+        """
+        from harness.report_form import parsed
+
         try:
-            fields = {key: value for key, value in document.items() if key != "schema"}
-            if fields["track"] not in TRACKS or fields["sandbox"] not in SANDBOXES:
-                raise ValueError("track or sandbox is unknown")
-            score = fields["score"]
-            fields["score"] = Score(
-                value=restored(score["value"]),
-                low=restored(score["low"]),
-                high=restored(score["high"]),
-                n=score["n"],
-            )
-            fields["totals"] = tuple(Total(restored(v), w) for v, w in fields["totals"])
-            measures = fields.get("measures", [])
-            fields["measures"] = tuple(_measure(measure) for measure in measures)
-            sidecar = fields.get("sidecar")
-            fields["sidecar"] = Sidecar(**sidecar) if sidecar else None
-            return cls(**fields)
-        except (KeyError, TypeError, ValueError) as error:
-            raise UsageError(f"the report is damaged: {error}", code="bad_report") from error
+            return parsed(Part(document))
+        except DamagedError as error:
+            raise _damaged(name, error) from error
 
+    @classmethod
+    def load(cls, path: Path | str) -> "Report":
+        """The report in a file of at most `MAX_BYTES`; `UsageError` says what is wrong, where."""
+        from harness.report_form import parsed
 
-def _measure(document: Any) -> Measure:  # Any: parsed here
-    return Measure(**{**document, "totals": tuple(tuple(row) for row in document["totals"])})
+        path = Path(path)
+        try:
+            with path.open("rb") as file:
+                raw = file.read(MAX_BYTES + 1)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise UsageError(f"cannot read {path}: {reason}", code="bad_report") from error
+        if len(raw) > MAX_BYTES:
+            raise _damaged(path.name, f"a report is at most {MAX_BYTES:,} bytes")
+        try:
+            return parsed(decoded(raw.decode("utf-8")))
+        except UnicodeDecodeError as error:
+            raise _damaged(path.name, f"not UTF-8 at byte {error.start + 1}") from error
+        except DamagedError as error:
+            raise _damaged(path.name, error) from error
+
+    def save(self, path: Path | str) -> None:
+        """Write the document to a file, whole or not at all."""
+        write_whole(Path(path), self.dumps().encode("utf-8") + b"\n")
 
 
 def finite(value: float) -> float | None:
-    """The value as JSON can hold it: None for infinity."""
-    return value if math.isfinite(value) else None
+    """The value as JSON can hold it: None for infinity. `ValueError` for what is no number."""
+    if math.isnan(value) or value == -math.inf:
+        raise ValueError(f"{value} is no figure of a report")
+    return None if value == math.inf else value
 
 
-def restored(value: float | None) -> float:
-    """The value that `finite` wrote."""
-    return math.inf if value is None else value
+def _damaged(name: str, reason: object) -> UsageError:
+    return UsageError(f"{name}: {reason}", code="bad_report")

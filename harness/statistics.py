@@ -6,21 +6,22 @@ many drawn as there are. One seed, one interval. An interval from few is too nar
 """
 
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.agent import Track
 from harness.errors import UsageError
-from harness.report import Score, Total
+from harness.metrics import mean
+from harness.metrics.catalogue import MAIN, Metric
+from harness.report import Measure, Score, Total
+from harness.resampling import RESAMPLES, resampled_sums
 
 CONFIDENCE = 0.95
-
-_BLOCK = 2_000_000
-"""Draws held in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,20 @@ class Estimate:
     clusters: int
 
 
+class Rows(NamedTuple):
+    """What each dialogue adds to a metric: `totals`, float64 `[dialogues, S]`."""
+
+    metric: Metric
+    totals: NDArray[np.float64]
+
+
 def score(
-    track: Track, totals: Sequence[Total], *, examples: int, seed: int = 0, resamples: int = 1000
+    track: Track,
+    totals: Sequence[Total],
+    *,
+    examples: int,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
 ) -> Score:
     """The score of `totals` (one per dialogue) with its 95 % interval; `n` is `examples`.
 
@@ -43,18 +56,74 @@ def score(
     loss is. Resamples without any weight (ppl: no scored word) are left out; a single dialogue
     gives an interval without width. `UsageError` where nothing has weight.
     """
-    values = np.array([total.value for total in totals], dtype=np.float64)
-    weights = np.array([total.weight for total in totals], dtype=np.float64)
-    weight = math.fsum(weights)
-    if not weight > 0:
+    table = np.array([(total.value, total.weight) for total in totals], dtype=np.float64)
+    rows = Rows(MAIN[track], table.reshape(-1, 2))
+    found = estimates([rows], n=examples, seed=seed, resamples=resamples)
+    if not found:
         missing = "word of the dictionary" if track == "ppl" else "example"
         raise UsageError(f"there is no {missing} to score; check the data set")
-    ratio = math.fsum(values) / weight
-    ratios = np.sort(_resampled(values, weights, seed=seed, resamples=resamples))
-    low, high = _bounds(ratios) if len(ratios) else (ratio, ratio)
-    if track == "ppl":
-        ratio, low, high = (_exp(nats) for nats in (ratio, low, high))
-    return Score(value=ratio, low=low, high=high, n=examples)
+    measure = found[0]
+    assert measure.low is not None
+    assert measure.high is not None
+    return Score(value=measure.value, low=measure.low, high=measure.high, n=examples)
+
+
+def estimate(
+    metric: Metric,
+    totals: NDArray[np.float64],
+    *,
+    n: int,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Measure | None:
+    """The metric of `totals`, float64 `[dialogues, S]`, with its 95 % interval.
+
+    None where nothing has weight. `n` is the number of examples. The interval is that which
+    `estimates` draws with the same seed.
+    """
+    found = estimates([Rows(metric, totals)], n=n, seed=seed, resamples=resamples)
+    return found[0] if found else None
+
+
+def estimates(
+    rows: Sequence[Rows], *, n: int, seed: int = 0, resamples: int = RESAMPLES
+) -> tuple[Measure, ...]:
+    """The metrics of one run, their intervals from the same draws of dialogues.
+
+    All `rows` are of the same dialogues. A metric without weight anywhere is left out.
+    """
+    if not rows or len(rows[0].totals) == 0:
+        return ()
+    table = np.concatenate([totals for _, totals in rows], axis=1)
+    sums = resampled_sums(table, seed=seed, resamples=resamples)
+    starts = np.cumsum([0, *(totals.shape[1] for _, totals in rows)]).tolist()
+    found = [
+        _measure(metric, totals, sums[:, start : start + totals.shape[1]], n=n)
+        for (metric, totals), start in zip(rows, starts, strict=False)
+    ]
+    return tuple(measure for measure in found if measure is not None)
+
+
+def _measure(
+    metric: Metric, totals: NDArray[np.float64], sums: NDArray[np.float64], *, n: int
+) -> Measure | None:
+    assert metric.score is not None
+    value = float(metric.score(np.array([math.fsum(column) for column in totals.T])))
+    if math.isnan(value):
+        return None
+    scores = metric.score(sums)
+    scores = np.sort(scores[~np.isnan(scores)])
+    low, high = bounds(scores) if len(scores) else (value, value)
+    return Measure(
+        name=metric.name,
+        value=value,
+        low=low,
+        high=high,
+        n=n,
+        unit=metric.unit,
+        higher_is_better=metric.higher_is_better,
+        totals=tuple(map(tuple, totals.tolist())),
+    )
 
 
 def clustered_mean(
@@ -62,7 +131,7 @@ def clustered_mean(
     clusters: Sequence[Hashable],
     *,
     seed: int = 0,
-    resamples: int = 1000,
+    resamples: int = RESAMPLES,
 ) -> Estimate:
     """The mean of `values` and its 95 % interval, `clusters[i]` being who gave `values[i]`.
 
@@ -80,11 +149,11 @@ def clustered_mean(
         raise ValueError(f"{len(rows)} clusters named for {len(given)} values")
     low, high = None, None
     if len(places) > 1:
-        sums = np.bincount(rows, weights=given).astype(np.float64)
-        sizes = np.bincount(rows).astype(np.float64)
-        low, high = _bounds(np.sort(_resampled(sums, sizes, seed=seed, resamples=resamples)))
-    mean = math.fsum(given) / len(given)
-    return Estimate(value=mean, low=low, high=high, n=len(given), clusters=len(places))
+        table = np.stack([np.bincount(rows, weights=given), np.bincount(rows)], axis=1)
+        sums = resampled_sums(table.astype(np.float64), seed=seed, resamples=resamples)
+        low, high = bounds(np.sort(mean.score(sums)))
+    value = math.fsum(given) / len(given)
+    return Estimate(value=value, low=low, high=high, n=len(given), clusters=len(places))
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
@@ -104,37 +173,10 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return low, high
 
 
-def _resampled(
-    values: NDArray[np.float64], weights: NDArray[np.float64], *, seed: int, resamples: int
-) -> NDArray[np.float64]:
-    """The ratio of each resample that has weight, `[<= resamples]`."""
-    rng = np.random.default_rng(seed)
-    sums = [
-        (values[draws].sum(axis=1), weights[draws].sum(axis=1))
-        for draws in _draws(rng, count=len(values), resamples=resamples)
-    ]
-    value = np.concatenate([row[0] for row in sums])
-    weight = np.concatenate([row[1] for row in sums])
-    weighty = weight > 0
-    ratios: NDArray[np.float64] = value[weighty] / weight[weighty]
-    return ratios
+def bounds(ordered: NDArray[np.float64]) -> tuple[float, float]:
+    """The 2.5 % and the 97.5 % percentile of sorted values, `[n]` with n > 0.
 
-
-def _draws(rng: np.random.Generator, *, count: int, resamples: int) -> Iterator[NDArray[np.int64]]:
-    """Places of drawn dialogues, `[<= rows, count]` at a time, `resamples` rows in all."""
-    rows = max(1, _BLOCK // count)
-    for start in range(0, resamples, rows):
-        yield rng.integers(count, size=(min(rows, resamples - start), count))
-
-
-def _bounds(ordered: NDArray[np.float64]) -> tuple[float, float]:
-    """The percentiles, taken from the resamples themselves: infinity cannot be interpolated."""
+    Both are values themselves: infinity cannot be interpolated.
+    """
     cut = int(len(ordered) * (1 - CONFIDENCE) / 2)
     return float(ordered[cut]), float(ordered[-1 - cut])
-
-
-def _exp(nats: float) -> float:
-    try:
-        return math.exp(nats)
-    except OverflowError:
-        return math.inf

@@ -1,6 +1,6 @@
 """What every test may ask for, and which services must be there.
 
-A test that needs a service says so by a marker. Where the service is absent the test is skipped,
+A test that needs a service, or a part of the machine, says so by a marker. Where the service is absent the test is skipped,
 unless `ROSTRUM_REQUIRE` (a comma-separated list of the marker names) demands it: then it fails.
 """
 
@@ -32,12 +32,32 @@ def _browser() -> bool:
     return shutil.which("chromium") is not None and shutil.which("chromedriver") is not None
 
 
+def _gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _bf16() -> bool:
+    """Whether the processor computes bf16 itself."""
+    import torch
+
+    from harness.torch import precision
+
+    return precision.computes_bf16(torch.device("cpu"))
+
+
 SERVICES: dict[str, Callable[[], bool]] = {
     "docker": cache(_docker),
     "bubblewrap": cache(_bubblewrap),
     "browser": cache(_browser),
     "shared": cache((SHARED / "oracle").is_dir),
+    "gpu": cache(_gpu),
+    "bf16": cache(_bf16),
 }
+
+MACHINE = {"gpu", "bf16"}
+"""What no package can install: a test that needs it may be skipped even where all is required."""
 
 
 def _required() -> set[str]:
@@ -50,7 +70,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where every service is required, no test is skipped for any other reason either."""
     report = yield
-    if report.skipped and _required() >= SERVICES.keys():
+    may_skip = any(item.get_closest_marker(name) for name in MACHINE - _required())
+    if report.skipped and not may_skip and _required() >= SERVICES.keys() - MACHINE:
         report.outcome = "failed"
     return report
 

@@ -140,6 +140,7 @@ def _asked(agent: RemoteAgent, seat: Seat, track: Track, questions: Questions) -
         secret=questions.secret,
         data_name=questions.name,
         zero=questions.zero,
+        profile=True,
         sandbox=seat.sandbox.name,
         agent_facts=agent.hello,
     )

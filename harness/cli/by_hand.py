@@ -1,66 +1,61 @@
-"""A file of a submission run by hand: options, progress, the score as people read it, a talk."""
+"""A file of a submission run by hand: the score as people read it, or a talk."""
 
-import os
 import sys
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+import harness
 from harness.agent import Responder, Track
-from harness.cli import talk
+from harness.asking import AnyAgent
+from harness.cli import progress, talk
+from harness.cli.public_data import data_file, dialogues_of, find_dictionary, persona_file
+from harness.cli.scoring import Asked, options
 from harness.cli.terminal import screen
-from harness.data import load
-from harness.errors import RostrumError, UsageError
-from harness.evaluation import BATCH_SIZE, AnyAgent, evaluate
+from harness.cli.unfinished import INTERRUPTED, Unfinished, one_interrupt
+from harness.errors import RostrumError
+from harness.evaluation import evaluate
+from harness.records import Writer, beside
+from harness.rendering import figures
 from harness.report import Report
 from harness.submission import entry_name
-from harness.text import Vocabulary
 
-DATA_VARIABLE = "ROSTRUM_DATA"
-"""The folder of the public data; `./data` by default."""
-
-SPLITS = ("train", "valid", "test")
-_FILE = "{split}_self_original.txt"
 _TITLES: dict[Track, str] = {"hits": "hits@1", "f1": "F1", "ppl": "perplexity"}
+_OURS = str(Path(harness.__file__).parent)
 
 
 def evaluate_by_hand(make_agent: Callable[[], AnyAgent], track: Track) -> None:
     """Read the command line, evaluate in this process, print the score; ends the process."""
 
     @click.command(help=f"Score this agent on the {track} track, on public data.")
-    @click.option("--data", type=click.Path(path_type=Path), help="Dialogues, or their folder.")
-    @click.option("--split", type=click.Choice(SPLITS), default="valid", show_default=True)
-    @click.option("--limit", type=click.IntRange(min=1), help="Score the first N dialogues only.")
-    @click.option("--batch-size", type=click.IntRange(min=1), default=BATCH_SIZE, show_default=True)
-    @click.option("--dictionary", type=click.Path(path_type=Path), help="The official dictionary.")
-    @click.option("--json", "out", type=click.Path(path_type=Path), help="Report; - prints it.")
-    def command(
-        *,
-        data: Path | None,
-        split: str,
-        limit: int | None,
-        batch_size: int,
-        dictionary: Path | None,
-        out: Path | None,
-    ) -> None:
-        file = data_file(data, split=split)
-        dialogues = load(file)[:limit]
-        vocabulary = find_dictionary(dictionary, beside=file) if track == "ppl" else None
-        agent = make_agent()
-        with _progress(track) as progress:
-            report = evaluate(
-                agent,
-                dialogues,
-                track,
-                vocabulary=vocabulary,
-                batch_size=batch_size,
-                progress=progress,
-            )
-        _deliver(report, out, dialogues=len(dialogues))
+    @options
+    def command(**given: Any) -> None:  # Any: the fields of Asked
+        asked = Asked(**given)
+        run = Unfinished(track, asked.resume, folder=_folder(), apart=asked.out)
+        try:
+            with one_interrupt():
+                report = _scored(make_agent, track, asked, run)
+            _deliver(report, asked.out, run)
+            run.over()
+        except KeyboardInterrupt:
+            click.echo(run.stopped("stopped"), err=True)
+            sys.exit(INTERRUPTED)
+        except RostrumError as error:
+            _say(error)
+            run.tell("ended")
+            sys.exit(error.exit_code)
+        except Exception as error:
+            _show_theirs(error)
+            run.tell("ended")
+            sys.exit(1)
+        finally:
+            run.leave()
 
     _main(command)
 
@@ -73,104 +68,92 @@ def chat(make_agent: Callable[[], Responder]) -> None:
     def command(persona: tuple[str, ...], data: Path | None, seed: int, out: Path | None) -> None:
         talk.expect_folder(out)
         personas = talk.Personas(persona, persona_file(data), seed=seed)
-        folder = Path(sys.argv[0]).absolute().parent
+        folder = _folder()
         entry = entry_name(folder, default=folder.name or "agent")
         talk.hold(make_agent(), entry, personas=personas, on=screen(entry), out=out)
 
     _main(command)
 
 
-def persona_file(data: Path | None) -> Path | None:
-    """The dialogues that personas are drawn from; none where there are none and none are named."""
-    try:
-        return data_file(data, split="valid")
-    except UsageError:
-        if data is not None:
-            raise
-        return None
-
-
-def data_file(data: Path | None, *, split: str) -> Path:
-    """The file to score on: `--data` itself, or the split's file in that or the usual folder."""
-    place = data if data is not None else Path(os.environ.get(DATA_VARIABLE, "data"))
-    if place.is_file():
-        return place
-    file = place / _FILE.format(split=split)
-    if file.is_file():
-        return file
-    raise UsageError(
-        f"there is no {file}; name a file or folder with --data, or set {DATA_VARIABLE} to the "
-        f"folder that holds {_FILE.format(split=split)}"
-    )
-
-
-def find_dictionary(dictionary: Path | None, *, beside: Path) -> Vocabulary:
-    """The dictionary file, or the dictionary of the train and valid sets beside the data."""
-    if dictionary is not None:
-        return Vocabulary.load(dictionary)
-    files = [beside.parent / _FILE.format(split=split) for split in ("train", "valid")]
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
-        raise UsageError(
-            f"ppl needs the official dictionary: name it with --dictionary, or put "
-            f"{' and '.join(missing)} beside {beside}"
+def _scored(
+    make_agent: Callable[[], AnyAgent], track: Track, asked: Asked, run: Unfinished
+) -> Report:
+    out = None if asked.out is None or str(asked.out) == "-" else asked.out
+    talk.expect_folder(out)
+    file = data_file(asked.data, split=asked.split, variant=asked.variant)
+    dialogues = dialogues_of(file, limit=asked.limit, skip_bad=asked.skip_bad)
+    vocabulary = find_dictionary(asked.dictionary, beside=file) if track == "ppl" else None
+    agent = make_agent()
+    sidecar = Writer(beside(out)) if out is not None and asked.examples else None
+    with progress.shown(_TITLES[track]) as show, sidecar or nullcontext():
+        report = evaluate(
+            agent,
+            dialogues,
+            track,
+            vocabulary=vocabulary,
+            batch_size=asked.batch_size,
+            batch_tokens=asked.batch_tokens,
+            schedule="refill",
+            profile=asked.profile,
+            progress=run.watched(show),
+            record=sidecar,
+            state=run.journal,
         )
-    return Vocabulary.build(*map(load, files))
+    return report if sidecar is None else replace(report, sidecar=sidecar.sidecar)
+
+
+def _folder() -> Path:
+    """Where the submission's files lie."""
+    return Path(sys.argv[0]).absolute().parent
 
 
 def _main(command: click.Command) -> None:
     try:
         command.main(prog_name=Path(sys.argv[0]).name)
     except RostrumError as error:
-        hint = f"\n{error.hint}" if error.hint else ""
-        click.echo(f"{Path(sys.argv[0]).name}: {error.message}{hint}", err=True)
+        _say(error)
         sys.exit(error.exit_code)
 
 
-@contextmanager
-def _progress(track: Track) -> Iterator[Callable[[int, int], None]]:
-    columns = (
-        TextColumn(_TITLES[track]),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("examples"),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    quiet = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
-        task = bar.add_task(track, total=None)
-
-        def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
-        yield show
+def _say(error: RostrumError) -> None:
+    hint = f"\n{error.hint}" if error.hint else ""
+    click.echo(f"{Path(sys.argv[0]).name}: {error.message}{hint}", err=True)
 
 
-def _deliver(report: Report, out: Path | None, *, dialogues: int) -> None:
+def _show_theirs(error: Exception) -> None:
+    """Print the traceback from the first line of the agent's own code on; raise if it has none."""
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS):
+        trace = trace.tb_next
+    if trace is None:
+        raise error
+    traceback.print_exception(error.with_traceback(trace))
+
+
+def _deliver(report: Report, out: Path | None, run: Unfinished) -> None:
     if out is not None and str(out) == "-":
         click.echo(report.dumps())
         return
-    for label, text in _lines(report, dialogues=dialogues):
+    if out is not None:
+        report.save(out)
+    for label, text in _lines(report, run):
         click.echo(f"{label:<12}{text}")
     if out is not None:
-        try:
-            out.write_text(report.dumps() + "\n", encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"cannot write {out}: {error.strerror}") from error
+        click.echo(f"{'more':<12}rostrum report {out}")
 
 
-def _lines(report: Report, *, dialogues: int) -> Iterator[tuple[str, str]]:
-    score = report.score
-    value, low, high = (_number(report.track, x) for x in (score.value, score.low, score.high))
-    yield _TITLES[report.track], f"{value} (95 % interval {low} to {high}, over dialogues)"
-    yield "n", f"{score.n:,} examples in {dialogues:,} dialogues"
+def _lines(report: Report, run: Unfinished) -> Iterator[tuple[str, str]]:
+    main, score = figures.headline(report), report.score
+    value = figures.text(main.value, main.unit)
+    yield _TITLES[report.track], f"{value} (95 % interval {figures.interval(main)}, over dialogues)"
+    further = [f"{figures.label(m.name)} {figures.text(m.value, m.unit)}" for m in report.measures]
+    if further:
+        yield "further", ", ".join(further)
+    yield "n", f"{score.n:,} examples in {len(report.totals):,} dialogues"
     if report.track == "ppl":
         yield "words", f"{report.tokens:,} scored, {report.unknown:,} outside the dictionary"
         yield "dictionary", f"{report.vocabulary:,} entries"
-    yield "speed", f"{score.n / max(report.seconds, 1e-9):,.1f} examples/s"
+    if run.before:
+        yield "resumed", f"{run.before:,} of the examples were answered before"
+    yield "speed", f"{(score.n - run.before) / max(report.seconds, 1e-9):,.1f} examples/s"
     yield "signature", report.signature
-
-
-def _number(track: Track, value: float) -> str:
-    return f"{value:.4g}" if track == "ppl" else f"{100 * value:.2f} %"

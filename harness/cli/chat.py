@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from harness.cli import talk
-from harness.cli.by_hand import persona_file
 from harness.cli.child import started
+from harness.cli.public_data import persona_file
 from harness.cli.terminal import screen
 from harness.submission import entry_name
 

@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from harness.agent import Track
-from harness.dialogue import SILENCE, Dialogue
+from harness.data.twins import sides, twins
+from harness.dialogue import Dialogue
 from harness.text import normalise
 
 SHARD_DIALOGUES = 50
@@ -27,11 +28,11 @@ def plan(dialogues: Sequence[Dialogue], track: Track) -> list[list[Dialogue]]:
     most = len(dialogues)
     if track == "hits" and has_borrowed_distractors(dialogues):
         most = SHARD_DIALOGUES
-    twins = _twins(dialogues)
+    apart = twins([sides(one) for one in dialogues])
     shards: list[list[int]] = [[] for _ in range(-(-len(dialogues) // max(1, most)))]
     even = -(-len(dialogues) // max(1, len(shards)))
     for place in range(len(dialogues)):
-        free = (shard for shard in shards if len(shard) < even and twins[place].isdisjoint(shard))
+        free = (shard for shard in shards if len(shard) < even and apart[place].isdisjoint(shard))
         shard = next(free, None)
         if shard is None:
             shard = []
@@ -54,33 +55,3 @@ def has_borrowed_distractors(dialogues: Iterable[Dialogue]) -> bool:
         for text in example.candidates
         if text != example.replies[0]
     )
-
-
-def _twins(dialogues: Sequence[Dialogue]) -> list[set[int]]:
-    """For each dialogue the places of those that tell the same talk from the other side.
-
-    Twins share what one hears and the other says: at least half of the shorter side's utterances.
-    """
-    said = [{normalise(e.replies[0]) for e in one.examples} for one in dialogues]
-    heard = [
-        {normalise(text) for e in one.examples for text in e.partner if text != SILENCE}
-        for one in dialogues
-    ]
-    speakers: dict[str, set[int]] = defaultdict(set)
-    for place, texts in enumerate(said):
-        for text in texts:
-            speakers[text].add(place)
-    found: list[set[int]] = [set() for _ in dialogues]
-    for place, texts in enumerate(heard):
-        for other in set().union(*(speakers[text] for text in texts if text in speakers)):
-            if other != place and _overlap(texts, said[other], heard[other], said[place]):
-                found[place].add(other)
-                found[other].add(place)
-    return found
-
-
-def _overlap(heard: set[str], other_said: set[str], other_heard: set[str], said: set[str]) -> bool:
-    """Whether each side's words are the other's: half or more, both ways round."""
-    first = 2 * len(heard & other_said) >= min(len(heard), len(other_said))
-    second = 2 * len(other_heard & said) >= min(len(other_heard), len(said))
-    return first and second and bool(other_heard and heard)

@@ -11,10 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harness.errors import UsageError
+from harness.metrics import mean
 from harness.text import Vocabulary
 
 UNIT = "per word"
 HIGHER_IS_BETTER = False
+COLUMNS = ("nats", "scored words")
+"""What each dialogue adds."""
 
 ZERO_RULES: dict[str, float] = {"infinite": 0.0, "floor-1e-10": 1e-10}
 """The least probability that a word is charged by each rule; ConvAI2's is `infinite`."""
@@ -34,11 +37,15 @@ def losses(weights: ArrayLike, sums: ArrayLike, *, zero: str = "infinite") -> ND
         logs = np.log(np.asarray(weights, dtype=np.float64)) - np.log(
             np.asarray(sums, dtype=np.float64)
         )
-        return np.maximum(-logs, 0.0) if zero == "infinite" else _floored(logs, ZERO_RULES[zero])
+        least = np.log(ZERO_RULES[zero])
+    nats: NDArray[np.float64] = np.maximum(-np.maximum(logs, least), 0.0)
+    return nats
 
 
-def _floored(logs: NDArray[np.float64], least: float) -> NDArray[np.float64]:
-    return np.maximum(-np.maximum(logs, np.log(least)), 0.0)
+def score(totals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """exp(nats / scored words), `[..., 2] -> [...]`; NaN without a word, infinite if a loss is."""
+    with np.errstate(over="ignore"):
+        return np.exp(mean.score(totals))
 
 
 def scored_words(words: Sequence[str], vocabulary: Vocabulary) -> list[int]:

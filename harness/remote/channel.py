@@ -1,20 +1,21 @@
-"""One request out, one reply in, under one deadline, in one selector loop.
+"""One request out, one reply in, under one deadline, in one loop.
 
 Reading and writing share the loop, so a peer that does not read cannot keep us from reading, nor
 one that does not write from writing. A reply is refused on its header, before its bytes are
-stored; its array is received into a buffer made beforehand, without a copy.
+stored, and on its JSON, before its array is; the array is received without a copy.
 """
 
-import selectors
+import math
+import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from harness.remote.frames import HEADER, Frame, FrameError, Header, Kind, loads, unpack
+from harness.remote.frames import HEADER, Body, Frame, FrameError, Header, Kind, loads, unpack
 
 SOCKET_BUFFER = 4 << 20
 """The kernel's buffer in bytes: measured 2 GB/s with it, a third of that without."""
@@ -22,35 +23,47 @@ SOCKET_BUFFER = 4 << 20
 _MAX_FAIL = 256
 _NAP = 60.0  # seconds; the kernel takes no endless ones
 
+Judge = Callable[[Body, int], None]
+"""Whether this JSON and so many bytes of array belong together, else `FrameError`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The one frame that may come: its kind, number, the most JSON, the exact binary bytes."""
+    """The one frame that may come: its kind, number, the most JSON, the possible binary sizes.
+
+    `judge` is asked with the JSON and the size in the header, before the array is received.
+    """
 
     kind: Kind
     sequence: int
     max_json: int
-    binary_bytes: int = 0
+    sizes: Container[int] = (0,)
+    judge: Judge | None = None
 
     def admit(self, header: Header, *, asked: bool) -> None:
         """`FrameError` unless this header may stand here; `asked`: the request is all sent."""
         if header.sequence != self.sequence:
             raise FrameError(f"frame number {header.sequence}, not {self.sequence}")
         if header.kind is Kind.FAIL:
-            self._bound(header, max_json=_MAX_FAIL, binary_bytes=0)
+            _bound(header, max_json=_MAX_FAIL, sizes=(0,))
             return
         if header.kind is not self.kind:
             raise FrameError(f"{header.kind.name} where {self.kind.name} belongs")
         if not asked:
             raise FrameError("the answer came before the request was sent")
-        self._bound(header, max_json=self.max_json, binary_bytes=self.binary_bytes)
+        _bound(header, max_json=self.max_json, sizes=self.sizes)
 
-    @staticmethod
-    def _bound(header: Header, *, max_json: int, binary_bytes: int) -> None:
-        if header.json_bytes > max_json:
-            raise FrameError(f"{header.json_bytes} bytes of JSON, more than {max_json}")
-        if header.binary_bytes != binary_bytes:
-            raise FrameError(f"{header.binary_bytes} bytes of array, not {binary_bytes}")
+    def match(self, header: Header, body: Body) -> None:
+        """`FrameError` unless the JSON describes exactly the bytes that the header announces."""
+        if self.judge is not None and header.kind is self.kind:
+            self.judge(body, header.binary_bytes)
+
+
+def _bound(header: Header, *, max_json: int, sizes: Container[int]) -> None:
+    if header.json_bytes > max_json:
+        raise FrameError(f"{header.json_bytes} bytes of JSON, more than {max_json}")
+    if header.binary_bytes not in sizes:
+        raise FrameError(f"{header.binary_bytes} bytes of array, not {sizes}")
 
 
 class Channel:
@@ -65,6 +78,8 @@ class Channel:
         link.setblocking(False)
         link.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER)
         self._link = link
+        self._poll = select.poll()
+        self._poll.register(link, select.POLLIN)
         self._buffer = bytearray()
 
     def exchange(self, request: bytes, expected: Expected, *, deadline: float) -> Frame:
@@ -74,19 +89,14 @@ class Channel:
         """
         if request:
             self._refuse_unasked()
-        writer, reader = _Writer(request), _Reader(expected, self._room(expected.binary_bytes))
-        with selectors.DefaultSelector() as selector:
-            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if request else 0)
-            selector.register(self._link, events)
-            while reader.frame is None:
-                if time.monotonic() >= deadline:
-                    raise TimeoutError
-                if writer.pending:
-                    writer.send(self._link)
-                    if not writer.pending:
-                        selector.modify(self._link, selectors.EVENT_READ)
-                if not reader.receive(self._link, asked=writer.done):
-                    selector.select(min(deadline - time.monotonic(), _NAP))
+        writer, reader = _Writer(request), _Reader(expected, self._room)
+        while reader.frame is None:
+            if time.monotonic() >= deadline:
+                raise TimeoutError
+            if writer.pending:
+                writer.send(self._link)
+            if not reader.receive(self._link, asked=writer.done):
+                self._wait(deadline, to_write=bool(writer.pending))
         if request:
             self._refuse_unasked(gone_is_fine=True)
         return reader.frame
@@ -127,6 +137,12 @@ class Channel:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+    def _wait(self, deadline: float, *, to_write: bool) -> None:
+        """Until something can be read or, if that is wanted, written, or the deadline is there."""
+        self._poll.modify(self._link, select.POLLIN | (select.POLLOUT if to_write else 0))
+        seconds = min(max(0.0, deadline - time.monotonic()), _NAP)
+        self._poll.poll(math.ceil(seconds * 1000))
 
     def _room(self, size: int) -> memoryview:
         """The first `size` bytes of the one buffer, which only grows."""
@@ -173,7 +189,7 @@ class _Writer:
 class _Reader:
     """A frame that arrives in pieces: header, JSON, array, each into a buffer of its exact size."""
 
-    def __init__(self, expected: Expected, room: memoryview):
+    def __init__(self, expected: Expected, room: Callable[[int], memoryview]):
         self.frame: Frame | None = None
         self._expected = expected
         self._room = room
@@ -206,7 +222,9 @@ class _Reader:
         text = bytearray(header.json_bytes)
         if text:
             yield memoryview(text)
-        array = self._room[: header.binary_bytes]
+        body = loads(text)
+        self._expected.match(header, body)
+        array = self._room(header.binary_bytes)
         if array:
             yield array
-        self.frame = Frame(header.kind, header.sequence, loads(text), array)
+        self.frame = Frame(header.kind, header.sequence, body, array)

@@ -6,15 +6,14 @@ once its HELLO has come, `OperatorError("start_timeout")` if that never comes.
 """
 
 import os
-import re
 import socket
 import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,31 +21,17 @@ from numpy.typing import NDArray
 from harness.agent import MAX_REPLY_BYTES, VERBS, Track
 from harness.dialogue import Context
 from harness.errors import OperatorError, SubmissionError
+from harness.remote.answers import Form, array_form, read_array, read_rows, ready_form, rows_form
 from harness.remote.budget import Budget
 from harness.remote.channel import Channel, Expected
-from harness.remote.frames import (
-    PROTOCOL,
-    Body,
-    Frame,
-    FrameError,
-    Kind,
-    array,
-    dumps,
-    fields,
-    pack,
-    texts,
-)
-from harness.remote.messages import ContextWriter, read_fail
+from harness.remote.frames import Body, Frame, FrameError, Kind, fields, pack, texts
+from harness.remote.handshake import MAX_HELLO, OLDEST, agree, read_hello
+from harness.remote.messages import ContextWriter, read_fail, write_load
+from harness.rows import SparseRows
 from harness.text import Vocabulary
 
 SOCKET_NAME = "agent.sock"
 
-_MAX_HELLO = 512
-_HELLO = {
-    "protocol": re.compile(r"[0-9]{1,3}\.[0-9]{1,3}"),
-    "harness": re.compile(r"[0-9A-Za-z.+-]{1,32}"),
-    "build": re.compile(r"[0-9a-f]{64}"),
-}
 _PEER = struct.Struct("3i")  # pid, uid, gid
 _ESCAPED = 6  # the most bytes that JSON needs for one byte of text: \\u0001
 
@@ -138,24 +123,21 @@ class RemoteAgent:
         self._sequence = 0
         self._budget: Budget | None = None
         self._vocabulary: Vocabulary | None = None
+        self._base: NDArray[np.float32] | None = None
+        self._spoken = OLDEST
 
     def greet(self, deadline: float) -> None:
         """Read HELLO; the errors are those of `Listener.accept`."""
         try:
             frame = self._channel.exchange(
-                b"", Expected(Kind.HELLO, 0, max_json=_MAX_HELLO), deadline=deadline
+                b"", Expected(Kind.HELLO, 0, max_json=MAX_HELLO), deadline=deadline
             )
-            self.hello = _read_hello(frame)
+            self.hello = read_hello(frame)
         except (TimeoutError, EOFError) as error:
             raise OperatorError("start_timeout", message="no HELLO came in time") from error
         except FrameError as error:
             raise SubmissionError("protocol", message=f"no HELLO: {error}") from error
-        spoken, ours = (text.partition(".")[0] for text in (self.hello["protocol"], PROTOCOL))
-        if spoken != ours:
-            raise OperatorError(
-                "image_missing",
-                message=f"the runtime speaks protocol {spoken}, not {ours}: build it anew",
-            )
+        self._spoken = agree(self.hello["protocol"])
 
     def load(
         self,
@@ -172,31 +154,36 @@ class RemoteAgent:
         Seconds: `batch_seconds` for each request, `bank_seconds` more that all of them share.
         """
         dictionary = b"" if vocabulary is None else vocabulary.to_tsv().encode("utf-8")
-        named = vocabulary and {"entries": len(vocabulary), "sha256": vocabulary.sha256}
         limits = {
             "load": float(load_seconds),
             "batch": float(batch_seconds),
             "bank": float(bank_seconds),
             "total": float(total_seconds),
         }
-        body = {"track": track, "vocabulary": named, "limits": limits}
-        request = pack(Kind.LOAD, self._sequence, body, binary_bytes=len(dictionary)) + dictionary
+        body = write_load(track, vocabulary=vocabulary, limits=limits, spoken=self._spoken)
+        words = len(vocabulary) if vocabulary is not None and self._spoken.sparse else None
         frame = self._exchange(
-            request,
-            Expected(Kind.READY, self._sequence, max_json=2),
+            pack(Kind.LOAD, self._sequence, body, binary_bytes=len(dictionary)) + dictionary,
+            Expected(Kind.READY, self._sequence, *ready_form(words=words)),
             deadline=time.monotonic() + load_seconds,
             late="load_timeout",
         )
-        with self._verdicts():
-            fields(frame.body)
+        if frame.binary:  # a copy, because the next answer is received into the same buffer
+            self._base = np.frombuffer(frame.binary, dtype="<f4").copy()
         self._vocabulary = vocabulary
         self._budget = Budget(batch=batch_seconds, bank=bank_seconds, total=total_seconds)
+
+    def base_row(self, vocabulary: Vocabulary) -> NDArray[np.float32] | None:
+        """The row that sparse answers change, float32 `[len(vocabulary)]`, unchecked; None if the
+        other side declared none."""
+        self._expect(vocabulary)
+        return self._base
 
     def respond(self, contexts: Sequence[Context]) -> list[str]:
         """One text per context, as the other side sent them."""
         body = {"verb": VERBS["f1"], "contexts": self._contexts.write(contexts)}
         room = 64 + len(contexts) * (_ESCAPED * MAX_REPLY_BYTES + 8)
-        frame = self._ask(body, max_json=room)
+        frame = self._ask(body, Form(room))
         with self._verdicts():
             (replies,) = fields(frame.body, replies=list)
             return texts(replies)
@@ -208,10 +195,11 @@ class RemoteAgent:
         body = {
             "verb": VERBS["hits"],
             "contexts": self._contexts.write(contexts),
-            "candidates": [list(texts) for texts in candidates],
+            "candidates": [*map(tuple, candidates)],
         }
         sizes = [len(texts) for texts in candidates]
-        scores = self._ask_array(body, dtype="<f8", shape=(sum(sizes),))
+        shape = (sum(sizes),)
+        scores = read_array(self._ask(body, array_form("<f8", shape)), "<f8", shape)
         return np.split(scores, np.cumsum(sizes)[:-1]) if sizes else []
 
     def next_word_probabilities(
@@ -219,16 +207,18 @@ class RemoteAgent:
         contexts: Sequence[Context],
         prefixes: Sequence[Sequence[str]],
         vocabulary: Vocabulary,
-    ) -> NDArray[np.float32]:
-        """Float32 `[len(contexts), len(vocabulary)]`, unchecked; valid until the next call."""
-        if vocabulary is not self._vocabulary:
-            raise ValueError("the agent was loaded with another dictionary")
+    ) -> NDArray[np.float32] | SparseRows:
+        """Float32 `[len(contexts), len(vocabulary)]` or changes to the base row, unchecked; valid
+        until the next call."""
+        self._expect(vocabulary)
         body = {
             "verb": VERBS["ppl"],
             "contexts": self._contexts.write(contexts),
-            "prefixes": [list(words) for words in prefixes],
+            "prefixes": [*map(tuple, prefixes)],
         }
-        return self._ask_array(body, dtype="<f4", shape=(len(contexts), len(vocabulary)))
+        rows, words = len(contexts), len(vocabulary)
+        form = rows_form(rows=rows, words=words, may_be_sparse=self._base is not None)
+        return read_rows(self._ask(body, form), rows=rows, words=words)
 
     def hung_up(self) -> bool:
         """Whether the other side has left; asked between two verbs, it takes no time."""
@@ -254,25 +244,18 @@ class RemoteAgent:
     ) -> None:
         self.close()
 
-    def _ask_array(
-        self, body: Body, *, dtype: str, shape: tuple[int, ...]
-    ) -> NDArray[Any]:  # Any: float32 or float64
-        described = array(dtype, shape)
-        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        frame = self._ask(body, max_json=len(dumps(described)), binary_bytes=size)
-        with self._verdicts():
-            if dumps(frame.body) != dumps(described):
-                raise FrameError("the array is not described as it was asked for")
-        return np.frombuffer(frame.binary, dtype=dtype).reshape(shape)
+    def _expect(self, vocabulary: Vocabulary) -> None:
+        if vocabulary is not self._vocabulary:
+            raise ValueError("the agent was loaded with another dictionary")
 
-    def _ask(self, body: Body, *, max_json: int, binary_bytes: int = 0) -> Frame:
+    def _ask(self, body: Body, form: Form) -> Frame:
         if self._budget is None:
             raise ValueError("load the agent before asking it")
         self._sequence += 1
         with self._budget.batch() as batch:
             return self._exchange(
                 pack(Kind.REQUEST, self._sequence, body),
-                Expected(Kind.REPLY, self._sequence, max_json, binary_bytes),
+                Expected(Kind.REPLY, self._sequence, *form),
                 deadline=batch.deadline,
                 late=batch.late,
             )
@@ -307,18 +290,6 @@ def _failure(hint: str, detail: str | None) -> SubmissionError:
     if hint == "prediction":
         return SubmissionError("invalid_prediction", detail=detail)
     return SubmissionError("crashed", detail=hint)
-
-
-def _read_hello(frame: Frame) -> dict[str, str]:
-    if frame.kind is not Kind.HELLO:
-        raise FrameError("FAIL where HELLO belongs")
-    values: Mapping[str, str] = dict(
-        zip(_HELLO, fields(frame.body, **dict.fromkeys(_HELLO, str)), strict=True)
-    )
-    for key, pattern in _HELLO.items():
-        if not pattern.fullmatch(values[key]):
-            raise FrameError(f"{key} is malformed")
-    return dict(values)
 
 
 def _uid_of(link: socket.socket) -> int:

@@ -19,7 +19,7 @@ MAGIC = b"RSTR"
 VERSION = 1
 """The layout of the header; the first byte pair a reader checks after the magic."""
 
-PROTOCOL = "1.0"
+PROTOCOL = "1.1"
 """`major.minor` of what the frames mean; only another major is refused."""
 
 HEADER = struct.Struct("<4sBBHIIQ")
@@ -29,9 +29,15 @@ MAX_DEPTH = 8
 
 _MAX_INTEGER = 20
 _MAX_FLOAT = 40
-_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"?+', re.DOTALL)  # possessive: linear on any input
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_BRACKET = re.compile(r"[\[\]{}]")
+_CONTAINERS = frozenset({list, dict})
+_TEXT = frozenset({str})
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False,
+    allow_nan=False,
+    check_circular=False,  # what we send is made from values, which hold no circles
+    separators=(",", ":"),
+)
 
 Body = Mapping[str, Any]  # Any: a JSON object, parsed by `fields`
 
@@ -44,10 +50,10 @@ class Kind(IntEnum):
     """What a frame is for; `I` sends it from inside, `O` from outside."""
 
     HELLO = 1  # I: protocol, harness, build
-    LOAD = 2  # O: track, vocabulary, limits; binary: the dictionary
-    READY = 3  # I
+    LOAD = 2  # O: track, vocabulary, limits, from 1.1 on protocol; binary: the dictionary
+    READY = 3  # I: nothing, or from 1.1 on a base row
     REQUEST = 4  # O: verb, contexts and what the verb takes
-    REPLY = 5  # I: texts, or one array
+    REPLY = 5  # I: texts, one array, or sparse rows
     BYE = 6  # O
     FAIL = 7  # I: hint, detail
 
@@ -94,8 +100,7 @@ def unpack(header: bytes | bytearray | memoryview) -> Header:
 
 def dumps(body: Body) -> bytes:
     """The object as compact UTF-8 JSON, keys in their order."""
-    text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return text.encode("utf-8")
+    return _ENCODER.encode(body).encode("utf-8")
 
 
 def loads(data: bytes | bytearray | memoryview) -> dict[str, Any]:  # Any: parsed by `fields`
@@ -108,20 +113,17 @@ def loads(data: bytes | bytearray | memoryview) -> dict[str, Any]:  # Any: parse
         text = bytes(data).decode("utf-8")
     except UnicodeDecodeError:
         raise FrameError("the JSON is not UTF-8") from None
-    _check_depth(text)
+    if text.startswith("\ufeff"):  # the decoder would stumble over it, but with another error
+        raise FrameError("the JSON begins with a byte-order mark")
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_constant=_constant,
-            parse_int=_integer,
-            parse_float=_float,
-        )
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError):
         raise FrameError("the JSON is malformed") from None
     if not isinstance(value, dict):
         raise FrameError("the JSON is not an object")
-    _refuse_surrogates(value)
+    _check_depth(value)
+    if "\\u" in text:  # UTF-8 holds no surrogates, so only an escape can bring one
+        _refuse_surrogates(value)
     return value
 
 
@@ -138,7 +140,7 @@ def fields(body: Body, **types: type | tuple[type, ...]) -> tuple[Any, ...]:  # 
 
 def texts(value: object) -> list[str]:
     """The value as a list of strings."""
-    if not isinstance(value, list) or not all(type(item) is str for item in value):
+    if not isinstance(value, list) or not _TEXT.issuperset(map(type, value)):
         raise FrameError("not a list of texts")
     return value
 
@@ -148,12 +150,24 @@ def array(dtype: str, shape: Sequence[int]) -> dict[str, Any]:  # Any: a JSON ob
     return {"array": {"dtype": dtype, "shape": list(shape)}}
 
 
-def _check_depth(text: str) -> None:
-    depth = 0
-    for bracket in _BRACKET.findall(_STRING.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        if depth > MAX_DEPTH:
-            raise FrameError(f"the JSON nests deeper than {MAX_DEPTH}")
+def sparse(*, rows: int, changes: int) -> dict[str, Any]:  # Any: a JSON object
+    """The body that describes sparse rows, whose starts, columns and weights follow it."""
+    return {"sparse": {"rows": rows, "changes": changes}}
+
+
+def _check_depth(value: dict[str, Any]) -> None:  # Any: JSON
+    """Level by level; the decoder itself refuses what is too deep for the interpreter."""
+    level: list[Any] = [value]  # Any: lists and objects of JSON
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for outer in level:
+            items = outer.values() if type(outer) is dict else outer
+            if not _CONTAINERS.isdisjoint(map(type, items)):  # mostly lists of text: no more to see
+                inner += [item for item in items if type(item) in _CONTAINERS]
+        if not inner:
+            return
+        level = inner
+    raise FrameError(f"the JSON nests deeper than {MAX_DEPTH}")
 
 
 def _refuse_surrogates(value: object) -> None:
@@ -191,3 +205,11 @@ def _float(digits: str) -> float:
     if not math.isfinite(value):
         raise FrameError("a number is too long or too large")
     return value
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_constant=_constant,
+    parse_int=_integer,
+    parse_float=_float,
+)

@@ -6,9 +6,15 @@ from pathlib import Path
 
 from harness.remote.channel import SOCKET_BUFFER
 from harness.remote.frames import HEADER, Body, Frame, FrameError, Kind, loads, pack, unpack
+from harness.text import MAX_DICTIONARY_BYTES
 
-MAX_BYTES = 1 << 30
-"""The largest JSON or array that is accepted from the evaluator."""
+MAX_JSON = 1 << 28
+"""The largest JSON that is accepted from the evaluator, in bytes."""
+
+_MOST_BINARY = {Kind.LOAD: MAX_DICTIONARY_BYTES, Kind.REQUEST: 0, Kind.BYE: 0}
+"""What the evaluator sends, and how many bytes may follow the JSON."""
+
+_PIECE = 1 << 20
 
 
 class Link:
@@ -33,7 +39,7 @@ class Link:
         return cls(connecting)
 
     def send(
-        self, kind: Kind, sequence: int, body: Body, *, binary: memoryview | None = None
+        self, kind: Kind, sequence: int, body: Body, *, binary: memoryview | bytes | None = None
     ) -> None:
         """Send one whole frame; `binary` is a view of bytes."""
         size = 0 if binary is None else len(binary)
@@ -44,8 +50,10 @@ class Link:
     def receive(self) -> Frame:
         """The next frame; `EOFError` if the evaluator is gone."""
         header = unpack(self._take(HEADER.size))
-        if max(header.json_bytes, header.binary_bytes) > MAX_BYTES:
-            raise FrameError(f"a frame of more than {MAX_BYTES} bytes")
+        if header.kind not in _MOST_BINARY:
+            raise FrameError(f"{header.kind.name} from the evaluator")
+        if header.json_bytes > MAX_JSON or header.binary_bytes > _MOST_BINARY[header.kind]:
+            raise FrameError(f"a {header.kind.name} that is too large")
         body = loads(self._take(header.json_bytes))
         binary = self._take(header.binary_bytes)
         return Frame(header.kind, header.sequence, body, memoryview(binary))
@@ -55,11 +63,16 @@ class Link:
         self._socket.close()
 
     def _take(self, size: int) -> bytearray:
-        buffer = bytearray(size)
-        rest = memoryview(buffer)
+        """So many bytes; room is made as they come, not as they are announced."""
+        buffer = bytearray()
+        while (done := len(buffer)) < size:
+            buffer += bytes(min(size - done, max(_PIECE, done)))
+            self._fill(memoryview(buffer)[done:])
+        return buffer
+
+    def _fill(self, rest: memoryview) -> None:
         while rest:
             count = self._socket.recv_into(rest)
             if count == 0:
                 raise EOFError("the evaluator closed the connection")
             rest = rest[count:]
-        return buffer

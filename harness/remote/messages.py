@@ -12,6 +12,8 @@ from harness.agent import TRACKS, Track
 from harness.dialogue import Context, Turn
 from harness.errors import VERDICTS
 from harness.remote.frames import PROTOCOL, Body, FrameError, fields, texts
+from harness.remote.handshake import Version, told
+from harness.text import Vocabulary
 
 HINTS = ("import", "construct", "verb", "prediction")
 """What a FAIL may say of where the agent failed."""
@@ -19,12 +21,14 @@ HINTS = ("import", "construct", "verb", "prediction")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What LOAD says: the track, the dictionary's size and hash, the limits in seconds."""
+    """What LOAD says: the track, the dictionary's size and hash, the limits in seconds, and
+    which version is spoken from then on."""
 
     track: Track
     entries: int | None
     sha256: str | None
     limits: Mapping[str, float]
+    spoken: Version
 
 
 class ContextWriter:
@@ -35,8 +39,11 @@ class ContextWriter:
 
     def write(self, contexts: Sequence[Context]) -> list[Any]:  # Any: JSON
         """One item per context: an id, or the whole."""
-        items = [
-            context.id if self._known.get(context.id) == context else _whole(context)
+        known = self._known
+        items = [  # mostly the very object of the last request: no comparing
+            context.id
+            if (before := known.get(context.id)) is context or before == context
+            else _whole(context)
             for context in contexts
         ]
         self._known = {context.id: context for context in contexts}
@@ -51,15 +58,18 @@ class ContextReader:
 
     def read(self, items: Sequence[object]) -> list[Context]:
         """One context per item."""
-        contexts = [self._one(item) for item in items]
+        known = self._known
+        contexts = [
+            known[item] if type(item) is str and item in known else self._whole(item)
+            for item in items
+        ]
         self._known = {context.id: context for context in contexts}
         return contexts
 
-    def _one(self, item: object) -> Context:
+    @staticmethod
+    def _whole(item: object) -> Context:
         if isinstance(item, str):
-            if item not in self._known:
-                raise FrameError("a context is named that the last request did not hold")
-            return self._known[item]
+            raise FrameError("a context is named that the last request did not hold")
         if not isinstance(item, dict):
             raise FrameError("a context is neither an id nor an object")
         name, persona, partner_persona, turns = fields(
@@ -73,21 +83,27 @@ class ContextReader:
         )
 
 
+def write_load(
+    track: Track, *, vocabulary: Vocabulary | None, limits: Mapping[str, float], spoken: Version
+) -> dict[str, Any]:  # Any: JSON
+    """The body of LOAD for an inside with which this version is spoken."""
+    named = vocabulary and {"entries": len(vocabulary), "sha256": vocabulary.sha256}
+    body = {"track": track, "vocabulary": named, "limits": limits}
+    return body | {"protocol": PROTOCOL} if spoken.told_in_load else body
+
+
 def read_load(body: Body) -> Load:
-    """The body of LOAD, parsed."""
-    track, vocabulary, limits = fields(body, track=str, vocabulary=(dict, type(None)), limits=dict)
+    """The body of LOAD, parsed; one that tells no version is of 1.0."""
+    spoken = told(body)
+    rest = {key: value for key, value in body.items() if key != "protocol"}
+    track, vocabulary, limits = fields(rest, track=str, vocabulary=(dict, type(None)), limits=dict)
     if track not in TRACKS:
         raise FrameError("the track is unknown")
     fields(limits, load=float, batch=float, bank=float, total=float)
     entries, sha256 = (None, None)
     if vocabulary is not None:
         entries, sha256 = fields(vocabulary, entries=int, sha256=str)
-    return Load(track, entries, sha256, limits)
-
-
-def hello(*, harness: str, build: str) -> dict[str, str]:
-    """The body of HELLO."""
-    return {"protocol": PROTOCOL, "harness": harness, "build": build}
+    return Load(track, entries, sha256, limits, spoken)
 
 
 def read_fail(body: Body) -> tuple[str, str | None]:
@@ -104,16 +120,16 @@ def read_fail(body: Body) -> tuple[str, str | None]:
 def _whole(context: Context) -> dict[str, Any]:  # Any: JSON
     return {
         "id": context.id,
-        "persona": list(context.persona),
-        "partner_persona": list(context.partner_persona),
-        "turns": [[turn.speaker, turn.text] for turn in context.turns],
+        "persona": context.persona,
+        "partner_persona": context.partner_persona,
+        "turns": [(turn.speaker, turn.text) for turn in context.turns],
     }
 
 
 def _turn(item: object) -> Turn:
-    speaker, text = texts(item) if isinstance(item, list) and len(item) == 2 else (None, "")
-    if speaker == "self":
-        return Turn("self", text)
-    if speaker == "partner":
-        return Turn("partner", text)
+    if type(item) is list and len(item) == 2 and type(item[1]) is str:
+        if item[0] == "self":
+            return Turn("self", item[1])
+        if item[0] == "partner":
+            return Turn("partner", item[1])
     raise FrameError("a turn is not [speaker, text]")

@@ -15,11 +15,10 @@ from pathlib import Path
 
 import harness
 from harness.remote.filter import install
-from harness.remote.frames import FrameError, Kind
+from harness.remote.frames import Kind
+from harness.remote.handshake import hello
 from harness.remote.link import Link
-from harness.remote.messages import hello, read_load
 from harness.remote.session import Session, open_session
-from harness.text import Vocabulary
 
 SOCKET = "/run/rostrum/agent.sock"
 ENVIRONMENT = "/opt/env"
@@ -32,7 +31,7 @@ def main() -> None:
     link = Link.connect(Path(os.environ.get("ROSTRUM_SOCKET", SOCKET)))
     install()
     link.send(Kind.HELLO, 0, hello(harness=harness.__version__, build=build()))
-    session = _load(link)
+    session = Session.opened(link)
     open_session(session)
     try:
         _run(file)
@@ -56,20 +55,6 @@ def _move_descriptors() -> None:
     os.dup2(null, 0)
     os.close(null)
     os.dup2(2, 1)
-
-
-def _load(link: Link) -> Session:
-    """Wait for LOAD and open the session it asks for."""
-    frame = link.receive()
-    if frame.kind is not Kind.LOAD:
-        raise FrameError(f"{frame.kind.name} where LOAD belongs")
-    load = read_load(frame.body)
-    vocabulary = None
-    if load.sha256 is not None:
-        vocabulary = Vocabulary.from_tsv(bytes(frame.binary).decode("utf-8"))
-        if (len(vocabulary), vocabulary.sha256) != (load.entries, load.sha256):
-            raise FrameError("the dictionary is not the one that LOAD names")
-    return Session(link, track=load.track, vocabulary=vocabulary)
 
 
 def _run(file: Path) -> None:

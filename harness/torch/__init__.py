@@ -1,4 +1,5 @@
-"""Small pieces that PyTorch baselines share: words as numbers, a training loop, checkpoints.
+"""The torch family: agents of a model that reads batches of ids, their training, their checkpoints.
 
-Nothing else in `harness` imports torch; these modules are imported by name where they are used.
+`harness.torch.agent`, `ranker` and `generator` hold the agents, `docs/torch.md` says how to write
+one. Nothing else in `harness` imports torch; these modules are imported by name.
 """

@@ -12,7 +12,8 @@ from typing import Self
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 from torch import Tensor, nn
 
 from harness.dialogue import Context, Dialogue
@@ -87,7 +88,7 @@ def fit(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: rate_at(at, steps=steps))
     model.train()
     losses: deque[float] = deque(maxlen=50)
-    with _Progress(name, steps) as progress:
+    with Progress(name, steps) as progress:
         for _, batch in zip(range(steps), order, strict=False):
             optimizer.zero_grad(set_to_none=True)
             loss = loss_of(batch)
@@ -101,16 +102,17 @@ def fit(
     return sum(losses) / max(1, len(losses))
 
 
-class _Progress:
+class Progress:
     """How far a training is: a bar in a terminal, else a line every few seconds."""
 
     SECONDS = 5.0
 
-    def __init__(self, name: str, steps: int) -> None:
+    def __init__(self, name: str, steps: int, *, done: int = 0) -> None:
         self.console = Console(stderr=True)
-        self.name, self.steps, self.done, self.seen = name, steps, 0, 0
+        self.name, self.steps, self.done, self.seen = name, steps, done, 0
+        self.first = done
         self.began = self.said = time.monotonic()
-        self.bar = Progress(
+        self.bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.completed:,}/{task.total:,} steps"),
@@ -120,7 +122,9 @@ class _Progress:
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self.task = self.bar.add_task(name, total=steps, loss=float("nan"), speed=0.0)
+        self.task = self.bar.add_task(
+            name, total=steps, completed=done, loss=float("nan"), speed=0.0
+        )
 
     def step(self, loss: float, *, examples: int) -> None:
         """One step more, with the mean loss of late."""
@@ -131,13 +135,15 @@ class _Progress:
         late = now - self.said >= self.SECONDS or self.done == self.steps
         if late and not self.console.is_terminal:
             self.said = now
-            left = (now - self.began) / self.done * (self.steps - self.done)
-            self.console.print(
-                f"{self.name}: {self.done:,}/{self.steps:,} steps, loss {loss:.3f}, "
-                f"{speed:,.0f} examples/s, {left:.0f} s left",
-                highlight=False,
-                soft_wrap=True,
+            left = (now - self.began) / (self.done - self.first) * (self.steps - self.done)
+            self.say(
+                f"{self.done:,}/{self.steps:,} steps, loss {loss:.3f}, "
+                f"{speed:,.0f} examples/s, {left:.0f} s left"
             )
+
+    def say(self, line: str) -> None:
+        """A line that stays, above the bar."""
+        self.bar.console.print(f"{self.name}: {line}", highlight=False, soft_wrap=True)
 
     def __enter__(self) -> Self:
         self.bar.start()

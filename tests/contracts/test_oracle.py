@@ -12,6 +12,7 @@ import pytest
 from harness.data import load
 from harness.dialogue import Dialogue, Example
 from harness.metrics import f1, hits, parlai, perplexity
+from harness.metrics.tally import Tally
 from harness.report import Total
 from harness.statistics import score
 from harness.text import Vocabulary, normalise, split_words
@@ -83,6 +84,54 @@ def test_our_own_hits_agree_where_every_example_is_answered(
         )
 
     assert math.fsum(measured) / len(measured) == exact(known["scores"][f"hits@{k}"])
+
+
+@pytest.mark.parametrize("name", [name for name in HITS if name != "abstain"])
+def test_a_tally_of_ranks_gives_every_known_score_and_the_reciprocal_rank(
+    oracle: Path, name: str
+) -> None:
+    """The reply stands last in these files; a candidate like it may stand higher."""
+    known = answers(oracle, f"{name}_hits")
+    rows, tally, reciprocal = iter(known["examples"]), Tally("hits"), []
+    given = dialogues(oracle, known["input"])
+    for place, dialogue in enumerate(given):
+        for example in dialogue.examples:
+            order = next(rows)["order"]
+            scores = np.zeros(len(example.candidates))
+            scores[order] = np.arange(len(scores), 0, -1)
+            rank = hits.rank(scores, candidates=example.candidates, replies=example.replies)
+            alike = [normalise(example.candidates[at]) for at in order]
+            assert rank == 1 + alike.index(normalise(example.candidates[-1]))
+            tally.add(place, hits.gain(rank), example=example)
+            reciprocal.append(1 / rank)
+
+    main = score("hits", tally.totals(len(given)), examples=2694)
+    measures = tally.measures(count=len(given), examples=2694, seed=0)
+
+    found = {measure.name: measure.value for measure in measures} | {"hits@1": main.value}
+    wanted = {name: known["scores"][name] for name in ("hits@1", "hits@5", "hits@10")}
+    assert {name: found[name] for name in wanted} == exact(wanted)
+    assert found["mrr"] == exact(math.fsum(reciprocal) / 2694)
+    assert found["hits@1"] <= found["hits@3"] <= found["hits@5"]
+
+
+@pytest.mark.parametrize("name", F1)
+def test_precision_and_recall_make_the_known_f1(oracle: Path, name: str) -> None:
+    """Both from the words as the original left them; their harmonic mean is its F1."""
+    known = answers(oracle, name)
+    given = examples(oracle, known["input"])
+    found = [
+        f1.overlap(reply, replies=example.replies)
+        for reply, example in zip(known["predictions"], given, strict=True)
+    ]
+
+    for overlap, reply, example in zip(found, known["predictions"], given, strict=True):
+        words, wanted = normalise(reply).split(), normalise(example.replies[0]).split()
+        common = sum(min(words.count(word), wanted.count(word)) for word in set(words))
+        assert overlap.precision * len(words) == pytest.approx(common)
+        assert overlap.recall * len(wanted) == pytest.approx(common)
+    harmonic = [2 * p * r / (p + r) if p + r else 0.0 for _, p, r in found]
+    assert math.fsum(harmonic) / len(harmonic) == exact(known["scores"]["f1"])
 
 
 @pytest.mark.parametrize("name", F1)

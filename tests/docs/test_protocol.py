@@ -2,9 +2,15 @@
 
 import re
 
+import numpy as np
+
 from harness.agent import VERBS
+from harness.errors import VERDICTS
 from harness.remote.frames import HEADER, PROTOCOL, VERSION, Kind
+from harness.remote.link import MAX_JSON
 from harness.remote.messages import HINTS
+from harness.rows import TOLERANCE, sparse_bytes
+from harness.text import MAX_DICTIONARY_BYTES
 from tests.conftest import PROJECT
 
 PAGE = (PROJECT / "docs" / "protocol.md").read_text("utf-8")
@@ -21,3 +27,22 @@ def test_versions_header_verbs_and_hints() -> None:
     assert f"A header of {HEADER.size} bytes" in PAGE
     assert all(f"| `{verb}` |" in PAGE for verb in VERBS.values())
     assert all(f"`{hint}`" in PAGE for hint in HINTS)
+
+
+def test_details_of_fail() -> None:
+    assert all(f"`{detail}`" in PAGE for detail in VERDICTS["invalid_prediction"].details)
+
+
+def test_sparse_rows_have_the_size_that_the_page_gives() -> None:
+    assert "8 (n + 1) + 8 m bytes" in PAGE
+    assert sparse_bytes(rows=5, changes=7) == 8 * (5 + 1) + 8 * 7
+    types = re.findall(r"^\| (\w+) \| `(<\w\d)`", PAGE, flags=re.M)
+    assert types == [("starts", "<i8"), ("columns", "<i4"), ("weights", "<f4")]
+    assert sum(np.dtype(name).itemsize for _, name in types[1:]) == 8
+    assert np.isclose(TOLERANCE, 1e-10)
+    assert "10^-10" in PAGE
+
+
+def test_bounds_of_the_inside() -> None:
+    assert f"{MAX_JSON >> 20} MiB" in PAGE
+    assert f"{MAX_DICTIONARY_BYTES >> 20} MiB" in PAGE

@@ -332,7 +332,7 @@ def test_ppl_the_dictionary_is_in_load_alone(record: Callable[..., list[Sent]]) 
         for word in example.replies[0].split()
     )
     assert load.body["vocabulary"] == {"entries": len(vocabulary), "sha256": vocabulary.sha256}
-    assert set(load.body) == {"track", "vocabulary", "limits"}
+    assert set(load.body) == {"track", "vocabulary", "limits", "protocol"}
 
 
 def test_hits_a_reply_stands_among_its_own_candidates_alone(

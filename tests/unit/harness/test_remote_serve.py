@@ -15,6 +15,7 @@ from harness.agent import Track, check_probabilities
 from harness.dialogue import Context, Turn
 from harness.errors import SubmissionError
 from harness.remote.client import Listener, RemoteAgent
+from harness.remote.frames import PROTOCOL
 from harness.remote.serve import build
 from harness.text import Vocabulary
 
@@ -91,7 +92,12 @@ def serving(folder: Path, code: str, **environment: str) -> Iterator[Child]:
     with Listener(folder, uid=os.getuid()) as listener:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "harness.remote.serve", str(file)],
-            env={"ROSTRUM_SOCKET": str(listener.path), "OMP_NUM_THREADS": "1", **environment},
+            env={
+                "ROSTRUM_SOCKET": str(listener.path),
+                "OMP_NUM_THREADS": "1",
+                **{key: value for key, value in os.environ.items() if key.startswith("COVERAGE_")},
+                **environment,
+            },
             cwd=submission,
             text=True,
             stdin=subprocess.PIPE,
@@ -112,7 +118,7 @@ def test_an_honest_agent_answers_all_three_verbs(tmp_path: Path) -> None:
         rows="np.asfortranarray([[1, 0, 0, 0, len(prefixes[0]), 'tea' in vocabulary]], 'f4')",
     )
     with serving(tmp_path, code + "eval_ppl(Agent)") as child:
-        assert child.agent.hello == {"protocol": "1.0", "harness": __version__, "build": build()}
+        assert child.agent.hello == {"protocol": PROTOCOL, "harness": __version__, "build": build()}
         child.load("ppl")
         assert child.agent.respond([CONTEXT]) == ["hi"]
         assert child.agent.score_candidates([CONTEXT], [["a", "b", "c"]])[0].tolist() == [0, 1, 2]

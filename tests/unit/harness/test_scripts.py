@@ -2,15 +2,19 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from harness import records
 from harness.agent import TRACKS, Track
-from harness.cli.by_hand import data_file, find_dictionary
-from harness.data import fbdialog
+from harness.cli.public_data import data_file, find_dictionary
+from harness.data import cache, fbdialog
 from harness.dialogue import Dialogue, Example
 from harness.errors import UsageError
 from harness.evaluation import evaluate
@@ -64,6 +68,12 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Without the data of whoever runs the tests, and with journals and caches of its own."""
+    own = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    return {key: value for key, value in os.environ.items() if key != "ROSTRUM_DATA"} | own
+
+
 def run(
     tmp_path: Path, call: str, *arguments: str, **options: str
 ) -> subprocess.CompletedProcess[str]:
@@ -72,13 +82,46 @@ def run(
     return subprocess.run(
         [sys.executable, str(file), *arguments],
         cwd=tmp_path,
-        env={key: value for key, value in os.environ.items() if key != "ROSTRUM_DATA"},
+        env=environment(tmp_path),
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
         **options,  # type: ignore[call-overload]  # `input` alone
     )
+
+
+class Done(NamedTuple):
+    """How a run in this process ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Here = Callable[..., Done]
+
+
+@pytest.fixture
+def here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Here:
+    """The same in this process, which is quicker; click ends it as it would end a child."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("ROSTRUM_DATA", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment(tmp_path).items():
+        monkeypatch.setenv(name, value)
+
+    def evaluated(call: str, *arguments: str, code: str = SUBMISSION) -> Done:
+        file = tmp_path / f"{call}.py"
+        file.write_text(code.format(call=call), encoding="utf-8")
+        monkeypatch.setattr(sys, "argv", [str(file), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(file), run_name="__main__")
+        return Done(int(ended.value.code or 0), *capsys.readouterr())
+
+    return evaluated
 
 
 @pytest.mark.parametrize("track", TRACKS)
@@ -90,19 +133,68 @@ def test_by_hand_it_prints_score_interval_n_speed_and_signature(
     report = Report.from_json(json.loads((tmp_path / "out.json").read_text(encoding="utf-8")))
     lines = dict(line.split(None, 1) for line in done.stdout.splitlines())
     title = {"hits": "hits@1", "f1": "F1", "ppl": "perplexity"}[track]
-    shown = {"hits": "50.00 %", "f1": f"{100 * report.score.value:.2f} %", "ppl": "23"}[track]
+    shown = {"hits": "50.00 %", "f1": f"{100 * report.score.value:.2f} %", "ppl": "23.00"}[track]
     assert lines[title].startswith(f"{shown} (95 % interval ")
     assert lines["n"] == "4 examples in 2 dialogues"
     assert lines["speed"].endswith(" examples/s")
     assert lines["signature"] == report.signature
+    further = {"hits": "hits@3 100.00 %", "f1": "distinct-1", "ppl": None}[track]
+    assert further is None or further in lines["further"]
+    assert lines["more"] == "rostrum report out.json"
     assert report.track == track
     assert report.sandbox == "in-process"
+    assert report.sidecar is not None
+    assert report.sidecar.records == len(list(records.read(tmp_path / "out.examples.jsonl"))) == 4
+
+
+def test_profile_and_examples_can_be_left_out(tmp_path: Path, data: Path, here: Here) -> None:
+    done = here("eval_f1", "--json", "out.json", "--no-examples", "--no-profile")
+    assert "further     precision" in done.stdout
+    assert "BLEU" not in done.stdout
+    report = Report.load(tmp_path / "out.json")
+    assert report.sidecar is None
+    assert not (tmp_path / "out.examples.jsonl").exists()
+    assert {measure.name for measure in report.measures} == {"precision", "recall"}
+
+
+def test_a_variant_is_a_file_of_the_folder(tmp_path: Path, data: Path, here: Here) -> None:
+    fbdialog.write(data / "valid_both_revised_no_cands.txt", [dialogue("five")])
+    done = here("eval_f1", "--variant", "both_revised_no_cands", "--json", "-")
+    assert Report.from_json(json.loads(done.stdout)).score.n == 2
+
+
+def test_a_fetched_set_goes_by_its_name(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(data.parent))
+    with pytest.raises(UsageError, match="convai2 is not in") as caught:
+        data_file("convai2", split="valid")
+    assert caught.value.hint == "Get it with: rostrum data fetch convai2"
+    set_ = cache.folder("convai2")
+    set_.parent.mkdir(parents=True, exist_ok=True)
+    data.rename(set_)
+    assert data_file("convai2", split="train") == set_ / "train_self_original.txt"
+    named = data_file("convai2:train_self_original", split="valid")
+    assert named == set_ / "train_self_original.txt"
+    monkeypatch.setenv("ROSTRUM_DATA", "convai2")
+    assert data_file(None, split="valid") == set_ / "valid_self_original.txt"
+
+
+def test_bad_dialogues_are_left_out_and_told(tmp_path: Path, data: Path, here: Here) -> None:
+    file = data / "valid_self_original.txt"
+    text = file.read_text("utf-8") + "1 a line\twith\ttoo\tmany\ttabs\n"
+    file.write_text(text, encoding="utf-8")
+    refused = here("eval_f1", "--json", "-")
+    assert refused.returncode == 2
+    assert f"valid_self_original.txt:{text.count(chr(10))}" in refused.stderr
+    done = here("eval_f1", "--skip-bad", "1", "--json", "-")
+    assert done.returncode == 0
+    assert "left out: " in done.stderr
+    assert Report.from_json(json.loads(done.stdout)).score.n == 4
 
 
 def test_ppl_counts_words_and_finds_the_dictionary_beside_the_data(
-    tmp_path: Path, data: Path
+    tmp_path: Path, data: Path, here: Here
 ) -> None:
-    done = run(tmp_path, "eval_ppl", "--data", "data/train_self_original.txt", "--json", "-")
+    done = here("eval_ppl", "--data", "data/train_self_original.txt", "--json", "-")
     report = Report.from_json(json.loads(done.stdout))
     files = [data / f"{split}_self_original.txt" for split in ("train", "valid")]
     vocabulary = Vocabulary.build(*map(fbdialog.read, files))
@@ -113,10 +205,8 @@ def test_ppl_counts_words_and_finds_the_dictionary_beside_the_data(
     assert find_dictionary(tmp_path / "official.tsv", beside=files[0]) == vocabulary
 
 
-def test_limit_split_and_batch_size(tmp_path: Path, data: Path) -> None:
-    done = run(
-        tmp_path, "eval_f1", "--split", "train", "--limit", "1", "--batch-size", "1", "--json", "-"
-    )
+def test_limit_split_and_batch_size(tmp_path: Path, data: Path, here: Here) -> None:
+    done = here("eval_f1", "--split", "train", "--limit", "1", "--batch-size", "1", "--json", "-")
     report = Report.from_json(json.loads(done.stdout))
     train = fbdialog.read(data / "train_self_original.txt")
 
@@ -136,34 +226,31 @@ def test_limit_split_and_batch_size(tmp_path: Path, data: Path) -> None:
         (("--limit", "0"), "0 is not in the range"),
         (("--dictionary", "none.tsv"), "none.tsv"),
         (("--data", "alone.txt"), "train_self_original.txt and valid_self_original.txt beside"),
-        (("--json", "no/such/folder.json"), "cannot write no/such/folder.json"),
+        (
+            ("--json", "no/such/folder.json"),
+            "no/such is not a folder; --json names a file in a folder",
+        ),
+        (("--variant", "self"), "'self' is not one of 'self_original'"),
+        (("--variant", "none_original"), "there is no data/valid_none_original.txt"),
+        (("--data", "convai2"), "rostrum data fetch convai2"),
+        (("--batch-tokens", "0"), "0 is not in the range"),
     ],
 )
 def test_asking_wrongly_is_answered_in_a_sentence(
-    tmp_path: Path, data: Path, arguments: tuple[str, ...], reason: str
+    tmp_path: Path, data: Path, here: Here, arguments: tuple[str, ...], reason: str
 ) -> None:
     (tmp_path / "alone").mkdir()
     fbdialog.write(tmp_path / "alone" / "alone.txt", [dialogue("x")])
     arguments = tuple("alone/alone.txt" if part == "alone.txt" else part for part in arguments)
-    done = run(tmp_path, "eval_ppl", *arguments)
+    done = here("eval_ppl", *arguments)
     assert done.returncode == 2
     assert reason in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_an_invalid_prediction_by_hand_is_a_sentence_and_status_1(
-    tmp_path: Path, data: Path
-) -> None:
-    file = tmp_path / "eval_hits.py"
-    code = SUBMISSION.format(call="eval_hits").replace("float(len(text))", "float('nan')")
-    file.write_text(code, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(file), "--data", str(data)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def test_an_invalid_prediction_by_hand_is_a_sentence_and_status_1(data: Path, here: Here) -> None:
+    code = SUBMISSION.replace("float(len(text))", "float('nan')")
+    done = here("eval_hits", code=code)
     assert done.returncode == 1
     assert "a score is NaN or infinite" in done.stderr
     assert "Traceback" not in done.stderr
@@ -191,7 +278,7 @@ def test_a_chat_ends_on_an_empty_line_and_shows_no_control_characters(
 
 def test_a_chat_draws_its_persona_by_the_seed(tmp_path: Path, data: Path) -> None:
     shown = {
-        run(tmp_path, "interactive", "--seed", str(seed), input="").stderr for seed in range(6)
+        run(tmp_path, "interactive", "--seed", str(seed), input="").stderr for seed in range(3)
     }
     assert shown == {"persona: i am three .\n", "persona: i am four .\n"}
 

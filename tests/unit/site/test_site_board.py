@@ -72,7 +72,7 @@ def test_scores_are_published_rounded_and_complete(reader: FlaskClient) -> None:
         "text": "57.31",
         "interval": "55.02 to 59.87",
         "n": 1450,
-        "signature": "track:ppl|rule:rostrum1|zero:infinite|data:5f0c6a1b2d3e|"
+        "signature": "track:ppl|rule:rostrum1|tok:official|zero:infinite|data:5f0c6a1b2d3e|"
         "vocab:93b7e1f0a2c4|seed:0|harness:0.1.0",
         "sandbox": "docker",
         "tokens": 16155,

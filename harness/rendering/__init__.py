@@ -1,0 +1,1 @@
+"""How reports and comparisons look: in a terminal, through a pipe, as one page of HTML."""

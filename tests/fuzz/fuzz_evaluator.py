@@ -1,0 +1,88 @@
+"""Fuzz the evaluator's end, guided by coverage: whatever the inside sends, the law holds.
+
+    python tests/fuzz/fuzz_evaluator.py CORPUS [libFuzzer options]
+
+The law: a session ends with an answer, a `SubmissionError` or, before HELLO, an `OperatorError`,
+both of a known code; no buffer is larger than the answer that was asked for. Needs atheris.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["harness"]):
+    from harness.agent import check_replies, check_scores
+    from harness.errors import VERDICTS, RostrumError
+    from harness.remote.client import RemoteAgent
+    from harness.rows import check_rows, declared_base
+
+from bent import bent, seed
+from scripted import ScriptedSocket, frames_in
+
+FOLDER = Path(__file__).resolve().parent.parent / "contracts" / "transcripts"
+sys.path.insert(0, str(FOLDER))
+
+from sessions import _FIRST, _SECOND, LIMITS, SESSIONS, VOCABULARY  # noqa: E402  # path above
+
+BOUND = 64 + 2 * (6 * 2048 + 8)
+"""The largest answer that may be asked for: the JSON of two replies."""
+
+NAMES = sorted(SESSIONS)
+RECORDED = {
+    name: [
+        bytes.fromhex(row["hex"])
+        for line in (FOLDER / f"{name}.jsonl").read_text("utf-8").splitlines()[1:]
+        if (row := json.loads(line))["from"] == "inside"
+    ]
+    for name in NAMES
+}
+
+
+def one(data: bytes) -> None:
+    """One session: recorded frames, bent, or (mode 0) frames as they come."""
+    provider = atheris.FuzzedDataProvider(data)
+    name = NAMES[provider.ConsumeIntInRange(0, len(NAMES) - 1)]
+    chunk = provider.ConsumeIntInRange(1, 4096)
+    if provider.ConsumeIntInRange(0, 3) == 0:
+        frames = frames_in(provider.ConsumeBytes(provider.remaining_bytes()))
+    else:
+        frames = [bent(frame, provider) for frame in RECORDED[name]]
+    first, answers = (frames[0], frames[1:]) if frames else (b"", [])
+    link = ScriptedSocket(first, answers, chunk=chunk)
+    end = None
+    try:
+        session(link, SESSIONS[name].track)
+    except RostrumError as error:
+        end = error
+    assert end is None or end.detail in (None, *VERDICTS[end.code].details)
+    assert link.largest <= BOUND
+
+
+def session(link: ScriptedSocket, track: str) -> None:
+    """Greet, load, ask twice, and check the answers as the evaluator does."""
+    with RemoteAgent(link) as agent:
+        agent.greet(time.monotonic() + 5)
+        vocabulary = VOCABULARY if track == "ppl" else None
+        agent.load(track, vocabulary=vocabulary, **LIMITS)
+        base = declared_base(agent, VOCABULARY) if track == "ppl" else None
+        contexts = [_FIRST, _SECOND]
+        for _ in range(2):
+            if track == "f1":
+                check_replies(agent.respond(contexts), count=2)
+            elif track == "hits":
+                rows = agent.score_candidates(contexts, [["b", "aa", ""], ["c"]])
+                check_scores(rows, sizes=[3, 1])
+            else:
+                answer = agent.next_word_probabilities(contexts, [(), ("tea",)], VOCABULARY)
+                size = len(VOCABULARY)
+                checked = check_rows(answer, count=2, vocabulary_size=size, base=base)
+                assert (checked.sums > 0).all()
+
+
+if __name__ == "__main__":
+    seed(Path(sys.argv[1]), RECORDED)
+    atheris.Setup(sys.argv, one)
+    atheris.Fuzz()

@@ -1,0 +1,78 @@
+"""Fuzz the inside's end, guided by coverage: whatever the evaluator sends, the session ends.
+
+    python tests/fuzz/fuzz_inside.py CORPUS [libFuzzer options]
+
+The law: a session ends with BYE, by status 1 (after FAIL), by `FrameError` or by `EOFError`; no
+more room is made than twice the bytes that came, or a piece. Needs atheris.
+"""
+
+import contextlib
+import io
+import json
+import sys
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["harness"]):
+    from harness.remote.frames import FrameError, Kind
+    from harness.remote.handshake import hello
+    from harness.remote.link import Link
+    from harness.remote.session import Session
+
+from bent import bent, seed
+from scripted import ScriptedSocket, frames_in
+
+FOLDER = Path(__file__).resolve().parent.parent / "contracts" / "transcripts"
+sys.path.insert(0, str(FOLDER))
+
+import agents  # noqa: E402  # path above
+from sessions import SESSIONS  # noqa: E402  # likewise
+
+BOUND = 1 << 20
+"""The piece in which room is made; no fuzzer's input is as large."""
+
+NAMES = sorted(SESSIONS)
+RECORDED = {
+    name: [
+        bytes.fromhex(row["hex"])
+        for line in (FOLDER / f"{name}.jsonl").read_text("utf-8").splitlines()[1:]
+        if (row := json.loads(line))["from"] == "outside"
+    ]
+    for name in NAMES
+}
+
+
+def one(data: bytes) -> None:
+    """One session: recorded frames, bent, or (mode 0) frames as they come."""
+    provider = atheris.FuzzedDataProvider(data)
+    name = NAMES[provider.ConsumeIntInRange(0, len(NAMES) - 1)]
+    chunk = provider.ConsumeIntInRange(1, 4096)
+    if provider.ConsumeIntInRange(0, 3) == 0:
+        frames = frames_in(provider.ConsumeBytes(provider.remaining_bytes()))
+    else:
+        frames = [bent(frame, provider) for frame in RECORDED[name]]
+    link = ScriptedSocket(b"", frames, chunk=chunk)
+    with contextlib.redirect_stderr(io.StringIO()):  # tracebacks of the agents
+        status = 1
+        try:
+            session(Link(link), SESSIONS[name])
+        except (FrameError, EOFError):
+            pass
+        except SystemExit as end:
+            status = end.code
+    assert status == 1
+    assert link.largest <= BOUND
+
+
+def session(link: Link, kind: object) -> None:
+    """Say HELLO, be loaded, answer until BYE."""
+    link.send(Kind.HELLO, 0, hello(harness="0.1.0", build="0" * 64))
+    opened = Session.opened(link)
+    opened.serve(getattr(agents, kind.agent), track=opened.track)
+
+
+if __name__ == "__main__":
+    seed(Path(sys.argv[1]), RECORDED)
+    atheris.Setup(sys.argv, one)
+    atheris.Fuzz()
