@@ -1,7 +1,8 @@
 """What every test may ask for, and which services must be there.
 
-A test that needs a service, or a part of the machine, says so by a marker. Where the service is absent the test is skipped,
-unless `ROSTRUM_REQUIRE` (a comma-separated list of the marker names) demands it: then it fails.
+A test that needs a service, or a part of the machine, says so by a marker. Where it is absent the
+test is skipped, unless `ROSTRUM_REQUIRE` (a comma-separated list of the marker names) demands it:
+then it fails.
 """
 
 import os
@@ -12,6 +13,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("rostrum", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("rostrum")
 
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED = PROJECT.parent / "shared"
