@@ -7,7 +7,7 @@ ARGS   ?=
 JOBS   ?= 2
 BASELINES := ranker kvmemnn seq2seq constant_words word_frequency
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench coverage mutate fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -37,8 +37,36 @@ check: $(VENV)/.dev ## style, types, and the arrows between the rooms
 	  (cd baselines/$$folder && MYPYPATH=. ../../$(BIN)/mypy --config-file= --strict \
 	    --explicit-package-bases --cache-dir ../../.mypy_cache/$$folder *.py) || exit 1; done
 
-bench: $(VENV)/.dev ## the benchmarks: ratios within one run
-	for file in tests/bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: $(VENV)/.dev ## the benchmarks: every figure of docs/performance.md, ratios within one run
+	@missed=; for file in tests/bench/bench_*.py; do echo "== $$file"; \
+	  OMP_NUM_THREADS=1 $(BIN)/python $$file || missed="$$missed $$file"; done; \
+	  test -z "$$missed" || { echo "above their bar:$$missed"; exit 1; }
+
+coverage: $(VENV)/.dev ## branch coverage of the harness's metrics, data and remote (each at least 95 %)
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -q tests/unit/harness tests/contracts/test_transcripts.py \
+	  tests/contracts/test_oracle.py tests/integration/test_data_fetch.py tests/integration/harness
+	$(BIN)/coverage combine -q
+	for part in metrics data remote; do echo "== harness/$$part"; \
+	  $(BIN)/coverage report --include="harness/$$part/*" --fail-under=95 || exit 1; done
+
+$(VENV)/mutation/bin/mutmut: constraints.txt
+	$(PYTHON) -m venv $(VENV)/mutation
+	$(VENV)/mutation/bin/pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  mutmut==3.8.1 numpy click rich hypothesis sacrebleu pytest pytest-timeout
+
+mutate: $(VENV)/mutation/bin/mutmut ## small faults put into the metrics: at least 90 % must be noticed
+	$(VENV)/mutation/bin/python tests/mutation/run.py
+
+SECONDS ?= 660
+$(VENV)/fuzz/bin/python: constraints.txt
+	$(PYTHON) -m venv $(VENV)/fuzz
+	$(VENV)/fuzz/bin/pip install --quiet --disable-pip-version-check -c constraints.txt atheris numpy
+
+fuzz: $(VENV)/fuzz/bin/python ## both ends of the protocol against bent frames, guided by coverage
+	cd tests/fuzz && for end in evaluator inside; do mkdir -p /tmp/rostrum-fuzz-$$end; \
+	  PYTHONPATH=../.. ../../$(VENV)/fuzz/bin/python fuzz_$$end.py /tmp/rostrum-fuzz-$$end \
+	  -max_total_time=$(SECONDS) -max_len=4096 || exit 1; done
 
 clean: ## remove the virtual environment and caches of this checkout
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
