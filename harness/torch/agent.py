@@ -10,6 +10,7 @@ The model knows batches only. Nothing an agent keeps between calls is needed for
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Self
@@ -105,6 +106,18 @@ class TorchAgent(ABC):
     def respond(self, contexts: Sequence[Context]) -> list[str]:
         """One reply per context: `eval_step` on batches without candidates."""
         return [answer.text for answer in self.answer(self.observe(contexts))]
+
+    def score_candidates(
+        self, contexts: Sequence[Context], candidates: Sequence[Sequence[str]]
+    ) -> list[list[float]]:
+        """One score per candidate per context: `eval_step` on batches with candidates."""
+        reply = self.vectoriser.reply
+        asked = [
+            replace(one, candidates=tuple(row), candidate_vecs=tuple(map(reply, row)))
+            for one, row in zip(self.observe(contexts), candidates, strict=True)
+        ]
+        answers = zip(self.answer(asked), candidates, strict=True)
+        return [list(answer.scores) or [0.0] * len(row) for answer, row in answers]
 
     def observe(self, contexts: Sequence[Context]) -> list[Observation]:
         """Contexts as ids, without labels or candidates; at most `options.cache` are kept."""

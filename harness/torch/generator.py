@@ -7,7 +7,7 @@ An own generator is a `TorchGeneratorModel` and four lines of agent that build i
 import json
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -161,18 +161,6 @@ class TorchGeneratorAgent(TorchAgent):
         return (PAD, START, UNKNOWN, *marks)
 
     # Ranking.
-
-    def score_candidates(
-        self, contexts: Sequence[Context], candidates: Sequence[Sequence[str]]
-    ) -> list[list[float]]:
-        """One score per candidate per context by `options.scoring`: the verb of the hits track."""
-        reply = self.vectoriser.reply
-        asked = [
-            replace(one, candidates=tuple(row), candidate_vecs=tuple(map(reply, row)))
-            for one, row in zip(self.observe(contexts), candidates, strict=True)
-        ]
-        answers = zip(self.answer(asked), candidates, strict=True)
-        return [list(answer.scores) or [0.0] * len(row) for answer, row in answers]
 
     def set_background(self, contexts: Sequence[Context]) -> None:
         """Contexts, of the training set say, that tell what is usual; a checkpoint holds them."""

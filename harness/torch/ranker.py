@@ -5,7 +5,7 @@ An own ranker is a `RankerModel` and four lines of agent that build it; see `doc
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.dialogue import Context
 from harness.errors import UsageError
 from harness.torch import encodings, sources
 from harness.torch.agent import TorchAgent
@@ -116,18 +115,6 @@ class TorchRankerAgent(TorchAgent):
         """Whether a source of the options is made of them."""
         ranking = self.options.ranking
         return not {"inline", "batch-all"}.isdisjoint((ranking.candidates, ranking.eval_candidates))
-
-    def score_candidates(
-        self, contexts: Sequence[Context], candidates: Sequence[Sequence[str]]
-    ) -> list[list[float]]:
-        """One score per candidate per context: the verb of the hits track."""
-        reply = self.vectoriser.reply
-        asked = [
-            replace(one, candidates=tuple(row), candidate_vecs=tuple(map(reply, row)))
-            for one, row in zip(self.observe(contexts), candidates, strict=True)
-        ]
-        answers = zip(self.answer(asked), candidates, strict=True)
-        return [list(answer.scores) or [0.0] * len(row) for answer, row in answers]
 
     def compute_loss(self, batch: Batch) -> Loss:
         """Cross-entropy of the right reply among the candidates, its mean rank, and hits@1.
