@@ -45,7 +45,7 @@ bench: $(VENV)/.dev ## the benchmarks: every figure of docs/performance.md, rati
 coverage: $(VENV)/.dev ## branch coverage of the harness's metrics, data and remote (each at least 95 %)
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q tests/unit/harness tests/contracts/test_transcripts.py \
-	  tests/contracts/test_oracle.py tests/integration/test_data_fetch.py tests/integration/harness
+	  tests/contracts/test_oracle.py tests/integration/test_data_fetch.py
 	$(BIN)/coverage combine -q
 	for part in metrics data remote; do echo "== harness/$$part"; \
 	  $(BIN)/coverage report --include="harness/$$part/*" --fail-under=95 || exit 1; done

@@ -123,19 +123,21 @@ def _ppl(
     detail: Detail,
 ) -> list[Answer]:
     """Step s asks for the word at place s of all replies that have one; then it is revealed."""
-    replies = [split_words(item.example.replies[0]) for item in batch]
-    longest = max(map(len, replies))
-    columns = _columns(replies, longest, index=vocabulary.index)
+    replies = [tuple(split_words(item.example.replies[0])) for item in batch]
+    lengths = np.array([*map(len, replies)], dtype=np.int64)
+    longest = int(lengths.max())
+    columns = _columns(replies, lengths, index=vocabulary.index)
     losses = np.full(columns.shape, np.nan)
+    contexts = [item.context for item in batch]
     for step in range(longest):
-        asked = [place for place, words in enumerate(replies) if len(words) > step]
+        places = np.flatnonzero(lengths > step)
+        asked = places.tolist()
         answer = agent.next_word_probabilities(
-            [batch[place].context for place in asked],
-            [tuple(replies[place][:step]) for place in asked],
+            [contexts[place] for place in asked],
+            [replies[place][:step] for place in asked],
             vocabulary,
         )
-        rows = check_rows(answer, count=len(asked), vocabulary_size=len(vocabulary), base=base)
-        places = np.asarray(asked)
+        rows = check_rows(answer, count=len(places), vocabulary_size=len(vocabulary), base=base)
         (scored,) = np.nonzero(columns[places, step] >= 0)
         places = places[scored]
         weights = rows.at(scored, columns[places, step])
@@ -147,17 +149,20 @@ def _ppl(
 
 
 def _columns(
-    replies: Sequence[Sequence[str]], longest: int, *, index: Mapping[str, int]
+    replies: Sequence[Sequence[str]], lengths: NDArray[np.int64], *, index: Mapping[str, int]
 ) -> NDArray[np.int64]:
     """The column of each word, int64 `[replies, longest]`; -1 where it is unknown, or no word."""
-    columns = np.full((len(replies), longest), -1)
-    for row, words in zip(columns, replies, strict=True):
-        row[: len(words)] = [index.get(word, -1) for word in words]
+    columns = np.full((len(replies), lengths.max()), -1)
+    is_word = np.arange(columns.shape[1]) < lengths[:, np.newaxis]
+    columns[is_word] = [index.get(word, -1) for words in replies for word in words]
     return columns
 
 
 def _surprised(nats: list[float], *, detail: Detail) -> Answer:
     """What a reply's words cost; NaN stands for a word that is not scored."""
+    whole = math.fsum(nats)
+    if not math.isnan(whole) and not detail.records:  # mostly: every word is scored
+        return Answer(Gain(whole, weight=float(len(nats))))
     lost = [loss for loss in nats if not math.isnan(loss)]
     gain = Gain(math.fsum(lost), weight=float(len(lost)), skipped=len(nats) - len(lost))
     if not detail.records:

@@ -90,10 +90,10 @@ def check_rows(
     if isinstance(answer, SparseRows):
         if base is None:
             raise invalid("wrong_count", "sparse rows of an agent that declared no base_row")
-        places = places_of(answer, count=count, vocabulary_size=vocabulary_size)
-        if pays(rows=count, changes=len(places), vocabulary_size=vocabulary_size):
-            return _changed(answer, base, places)
-        answer = spread(answer, base, places)
+        check_changes(answer, count=count, vocabulary_size=vocabulary_size)
+        if pays(rows=count, changes=len(answer.columns), vocabulary_size=vocabulary_size):
+            return _changed(answer, base)
+        answer = spread(answer, base)
     rows = np.ascontiguousarray(answer) if isinstance(answer, np.ndarray) else answer
     sums = check_probabilities(rows, count=count, vocabulary_size=vocabulary_size)
     assert isinstance(rows, np.ndarray)
@@ -113,11 +113,8 @@ def sparse_bytes(*, rows: int, changes: int) -> int:
     return START_BYTES * (rows + 1) + CHANGE_BYTES * changes
 
 
-def places_of(answer: SparseRows, *, count: int, vocabulary_size: int) -> NDArray[np.int64]:
-    """Each change's place in the dense rows laid end to end, int64 `[changes]`, rising.
-
-    `wrong_count` if the changes are not of the verb's form; what the weights are is not looked at.
-    """
+def check_changes(answer: SparseRows, *, count: int, vocabulary_size: int) -> None:
+    """`wrong_count` if the changes are not of the verb's form; the weights are not looked at."""
     starts, columns, weights = answer.starts, answer.columns, answer.weights
     changes = columns.size if isinstance(columns, np.ndarray) else 0
     _expect(starts, np.int64, size=count + 1, what="starts")
@@ -125,19 +122,31 @@ def places_of(answer: SparseRows, *, count: int, vocabulary_size: int) -> NDArra
     _expect(weights, np.float32, size=changes, what="weights")
     if starts[0] != 0 or starts[-1] != changes or (starts[1:] < starts[:-1]).any():
         raise invalid("wrong_count", f"starts do not rise from 0 to {changes}")
-    if changes and (columns.min() < 0 or columns.max() >= vocabulary_size):
+    if not changes:
+        return
+    if columns.min() < 0 or columns.max() >= vocabulary_size:
         raise invalid("wrong_count", f"a column is not in 0..{vocabulary_size - 1}")
-    firsts = np.arange(count, dtype=np.int64) * vocabulary_size
-    places = np.repeat(firsts, starts[1:] - starts[:-1])
-    places += columns
-    if (places[1:] <= places[:-1]).any():
+    rises = np.empty(changes + 1, dtype=np.bool_)
+    np.greater(columns[1:], columns[:-1], out=rises[1:-1])
+    rises[starts] = True  # the first change of a row comes after none
+    if not rises.all():
         raise invalid("wrong_count", "columns do not rise within a row")
+
+
+def places_of(answer: SparseRows, *, vocabulary_size: int) -> NDArray[np.int64]:
+    """Each change's place in the dense rows laid end to end, int64 `[changes]`, rising; the
+    answer has been through `check_changes`."""
+    count = len(answer.starts) - 1
+    firsts = np.arange(0, count * vocabulary_size, vocabulary_size, dtype=np.int64)
+    places = np.repeat(firsts, answer.starts[1:] - answer.starts[:-1])
+    places += answer.columns
     return np.asarray(places)
 
 
-def spread(answer: SparseRows, base: Base, places: NDArray[np.int64]) -> NDArray[np.float32]:
-    """The dense rows that these changes stand for, float32 `[rows, words]`."""
+def spread(answer: SparseRows, base: Base) -> NDArray[np.float32]:
+    """The dense rows that these checked changes stand for, float32 `[rows, words]`."""
     rows = np.tile(base.weights, (len(answer.starts) - 1, 1))
+    places = places_of(answer, vocabulary_size=len(base.weights))
     rows.reshape(-1)[places] = answer.weights
     return rows
 
@@ -170,14 +179,15 @@ class _Changed:
         return found.astype(np.float64)
 
 
-def _changed(answer: SparseRows, base: Base, places: NDArray[np.int64]) -> CheckedRows:
+def _changed(answer: SparseRows, base: Base) -> CheckedRows:
     if not np.isfinite(answer.weights).all():
         raise invalid("not_finite", "a change holds NaN or infinity")
-    if len(places) and answer.weights.min() < 0:
+    if len(answer.weights) and answer.weights.min() < 0:
         raise invalid("negative", "a change holds a negative weight")
     sums = _sums(answer, base)
     if not (sums > 0).all():
         raise invalid("zero_row", "a row sums to zero")
+    places = places_of(answer, vocabulary_size=len(base.weights))
     return _Changed(base, places, answer.weights, sums)
 
 

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# the models of tests are toys: threads would wait for one another longer than they compute
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("rostrum", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("rostrum")
 

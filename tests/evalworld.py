@@ -54,22 +54,24 @@ def dictionary(track: Track) -> Vocabulary | None:
     return VOCABULARY if track == "ppl" else None
 
 
-def draw(*texts: str) -> np.random.Generator:
-    """Numbers that hang on these texts alone."""
-    return np.random.default_rng(list(hashlib.sha256("|".join(texts).encode()).digest()))
+def draw(*texts: str) -> int:
+    """A number below 2^64 that hangs on these texts alone."""
+    return int.from_bytes(hashlib.sha256("|".join(texts).encode()).digest()[8:16])
 
 
 class Hashing:
     """Answers at random, but alike for the same input, however it is batched."""
 
     def respond(self, contexts: Sequence[Context]) -> list[str]:
-        return [" ".join(draw(c.turns[-1].text).choice(WORDS, 6).tolist()) for c in contexts]
+        return [
+            " ".join(random.Random(draw(c.turns[-1].text)).choices(WORDS, k=6)) for c in contexts
+        ]
 
     def score_candidates(
         self, contexts: Sequence[Context], candidates: Sequence[Sequence[str]]
     ) -> list[list[float]]:
         return [
-            [float(draw(context.id, text).random()) for text in texts]
+            [draw(context.id, text) / 2**64 for text in texts]
             for context, texts in zip(contexts, candidates, strict=True)
         ]
 
@@ -77,7 +79,9 @@ class Hashing:
         self, contexts: Sequence[Context], prefixes: Sequence[Sequence[str]], vocabulary: Vocabulary
     ) -> np.ndarray:
         rows = [
-            draw(context.id, *prefix).random(len(vocabulary), dtype=np.float32)
+            np.random.default_rng(draw(context.id, *prefix)).random(
+                len(vocabulary), dtype=np.float32
+            )
             for context, prefix in zip(contexts, prefixes, strict=True)
         ]
         return np.stack(rows)

@@ -110,7 +110,7 @@ def loads(data: bytes | bytearray | memoryview) -> dict[str, Any]:  # Any: parse
     integers of at most 20 and floats of at most 40 characters.
     """
     try:
-        text = bytes(data).decode("utf-8")
+        text = str(data, "utf-8")
     except UnicodeDecodeError:
         raise FrameError("the JSON is not UTF-8") from None
     if text.startswith("\ufeff"):  # the decoder would stumble over it, but with another error
@@ -121,7 +121,8 @@ def loads(data: bytes | bytearray | memoryview) -> dict[str, Any]:  # Any: parse
         raise FrameError("the JSON is malformed") from None
     if not isinstance(value, dict):
         raise FrameError("the JSON is not an object")
-    _check_depth(value)
+    if text.count("[") + text.count("{") > MAX_DEPTH:  # else there are too few to be deeper
+        _check_depth(value)
     if "\\u" in text:  # UTF-8 holds no surrogates, so only an escape can bring one
         _refuse_surrogates(value)
     return value
@@ -132,10 +133,10 @@ def fields(body: Body, **types: type | tuple[type, ...]) -> tuple[Any, ...]:  # 
     if body.keys() != types.keys():
         raise FrameError(f"the keys are not {', '.join(types)}")
     for key, wanted in types.items():
-        allowed = wanted if isinstance(wanted, tuple) else (wanted,)
-        if type(body[key]) not in allowed:
+        found = type(body[key])
+        if found is not wanted and (type(wanted) is not tuple or found not in wanted):
             raise FrameError(f"{key} has the wrong type")
-    return tuple(body[key] for key in types)
+    return tuple([body[key] for key in types])
 
 
 def texts(value: object) -> list[str]:

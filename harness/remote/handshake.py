@@ -46,6 +46,11 @@ class Version(NamedTuple):
         """Whether READY may bring a base row, and REPLY changes to it."""
         return self >= (1, 1)
 
+    @property
+    def continues(self) -> bool:
+        """Whether a request may say only what it adds to the ones before."""
+        return self >= (1, 1)
+
 
 OURS = Version.parse(PROTOCOL)
 OLDEST = Version(OURS.major, 0)

@@ -43,7 +43,12 @@ class Link:
     ) -> None:
         """Send one whole frame; `binary` is a view of bytes."""
         size = 0 if binary is None else len(binary)
-        self._socket.sendall(pack(kind, sequence, body, binary_bytes=size))
+        head = pack(kind, sequence, body, binary_bytes=size)
+        if binary is None or size > _PIECE:
+            self._socket.sendall(head)
+        else:  # a copy costs less than waking the reader twice
+            head, binary = b"".join((head, binary)), None
+            self._socket.sendall(head)
         if binary is not None:
             self._socket.sendall(binary)
 

@@ -1,17 +1,12 @@
-"""What the frames' JSON says: contexts, requests, limits, between values and plain objects.
+"""What the JSON of LOAD and FAIL says, between values and plain objects."""
 
-A context travels whole once; a request that follows names it by its id, if the request before it
-held the same one. So the reader keeps the contexts of one request and nothing older.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from harness.agent import TRACKS, Track
-from harness.dialogue import Context, Turn
 from harness.errors import VERDICTS
-from harness.remote.frames import PROTOCOL, Body, FrameError, fields, texts
+from harness.remote.frames import PROTOCOL, Body, FrameError, fields
 from harness.remote.handshake import Version, told
 from harness.text import Vocabulary
 
@@ -29,58 +24,6 @@ class Load:
     sha256: str | None
     limits: Mapping[str, float]
     spoken: Version
-
-
-class ContextWriter:
-    """Writes contexts for requests, each whole only if the last request did not hold it."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, Context] = {}
-
-    def write(self, contexts: Sequence[Context]) -> list[Any]:  # Any: JSON
-        """One item per context: an id, or the whole."""
-        known = self._known
-        items = [  # mostly the very object of the last request: no comparing
-            context.id
-            if (before := known.get(context.id)) is context or before == context
-            else _whole(context)
-            for context in contexts
-        ]
-        self._known = {context.id: context for context in contexts}
-        return items
-
-
-class ContextReader:
-    """Reads what a `ContextWriter` wrote; `FrameError` on an id that it does not know."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, Context] = {}
-
-    def read(self, items: Sequence[object]) -> list[Context]:
-        """One context per item."""
-        known = self._known
-        contexts = [
-            known[item] if type(item) is str and item in known else self._whole(item)
-            for item in items
-        ]
-        self._known = {context.id: context for context in contexts}
-        return contexts
-
-    @staticmethod
-    def _whole(item: object) -> Context:
-        if isinstance(item, str):
-            raise FrameError("a context is named that the last request did not hold")
-        if not isinstance(item, dict):
-            raise FrameError("a context is neither an id nor an object")
-        name, persona, partner_persona, turns = fields(
-            item, id=str, persona=list, partner_persona=list, turns=list
-        )
-        return Context(
-            id=name,
-            persona=tuple(texts(persona)),
-            partner_persona=tuple(texts(partner_persona)),
-            turns=tuple(_turn(turn) for turn in turns),
-        )
 
 
 def write_load(
@@ -115,21 +58,3 @@ def read_fail(body: Body) -> tuple[str, str | None]:
     if detail not in known:
         raise FrameError("the detail of FAIL is unknown")
     return hint, detail
-
-
-def _whole(context: Context) -> dict[str, Any]:  # Any: JSON
-    return {
-        "id": context.id,
-        "persona": context.persona,
-        "partner_persona": context.partner_persona,
-        "turns": [(turn.speaker, turn.text) for turn in context.turns],
-    }
-
-
-def _turn(item: object) -> Turn:
-    if type(item) is list and len(item) == 2 and type(item[1]) is str:
-        if item[0] == "self":
-            return Turn("self", item[1])
-        if item[0] == "partner":
-            return Turn("partner", item[1])
-    raise FrameError("a turn is not [speaker, text]")

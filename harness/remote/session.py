@@ -17,10 +17,12 @@ from harness.agent import VERBS, Track, check_replies, check_scores, invalid
 from harness.dialogue import Context
 from harness.errors import SubmissionError, UsageError
 from harness.remote.answers import sparse_answer
+from harness.remote.contexts import ContextReader, PrefixReader
 from harness.remote.frames import Body, Frame, FrameError, Kind, array, fields, texts
+from harness.remote.handshake import OLDEST, Version
 from harness.remote.link import Link
-from harness.remote.messages import ContextReader, read_load
-from harness.rows import Base, SparseRows, declared_base, pays, places_of, spread
+from harness.remote.messages import read_load
+from harness.rows import Base, SparseRows, check_changes, declared_base, pays, spread
 from harness.text import Vocabulary
 
 _current: "Session | None" = None
@@ -47,19 +49,20 @@ class Answer(NamedTuple):
 class Session:
     """One connection to the evaluator, after LOAD; `serve` answers until BYE.
 
-    `sparse` says whether the evaluator takes a base row and changes to it; where it does not,
+    `spoken` says whether the evaluator takes a base row and changes to it; where it does not,
     an agent's sparse rows are sent as the dense ones that they stand for.
     """
 
     def __init__(
-        self, link: Link, *, track: Track, vocabulary: Vocabulary | None, sparse: bool = False
+        self, link: Link, *, track: Track, vocabulary: Vocabulary | None, spoken: Version = OLDEST
     ):
         self.track = track
         self._link = link
         self._vocabulary = vocabulary
-        self._sparse = sparse
+        self._sparse = spoken.sparse
         self._base: Base | None = None
-        self._contexts = ContextReader()
+        self._contexts = ContextReader(continues=spoken.continues)
+        self._prefixes = PrefixReader(self._contexts)
         self._sequence = 0
         self._open = True
 
@@ -75,7 +78,7 @@ class Session:
             vocabulary = _dictionary(bytes(frame.binary))
             if (len(vocabulary), vocabulary.sha256) != (load.entries, load.sha256):
                 raise FrameError("the dictionary is not the one that LOAD names")
-        return cls(link, track=load.track, vocabulary=vocabulary, sparse=load.spoken.sparse)
+        return cls(link, track=load.track, vocabulary=vocabulary, spoken=load.spoken)
 
     def serve(self, make_agent: Callable[[], Any], *, track: Track) -> None:  # Any: an agent
         """Build the agent and answer requests until BYE.
@@ -154,8 +157,7 @@ class Session:
             known, candidates = self._contexts.read(contexts), _lists(lists)
             return lambda agent: _score_candidates(agent, known, candidates)
         if verb == VERBS["ppl"] and (vocabulary := self._vocabulary) is not None:
-            _, contexts, lists = fields(body, verb=str, contexts=list, prefixes=list)
-            known, prefixes = self._contexts.read(contexts), _lists(lists)
+            known, prefixes = self._prefixes.read(body)
             return lambda agent: self._next_words(agent, known, prefixes, vocabulary)
         raise FrameError("the verb is unknown, or has no dictionary")
 
@@ -170,10 +172,10 @@ class Session:
         rows = agent.next_word_probabilities(contexts, prefixes, vocabulary)
         count, words = len(contexts), len(vocabulary)
         if isinstance(rows, SparseRows) and self._base is not None:
-            places = places_of(rows, count=count, vocabulary_size=words)
-            if self._sparse and pays(rows=count, changes=len(places), vocabulary_size=words):
+            check_changes(rows, count=count, vocabulary_size=words)
+            if self._sparse and pays(rows=count, changes=len(rows.columns), vocabulary_size=words):
                 return Answer(*sparse_answer(rows))
-            rows = spread(rows, self._base, places)
+            rows = spread(rows, self._base)
         shape = (count, words)
         if not isinstance(rows, np.ndarray) or rows.dtype != np.float32 or rows.shape != shape:
             raise invalid("wrong_count", f"next_word_probabilities did not return float32 {shape}")

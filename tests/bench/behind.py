@@ -62,7 +62,8 @@ def _cell(place: str, root: Path, track: Track) -> Iterator[RemoteAgent]:
     from worker.sandbox.choose import open_sandbox
 
     sandbox = open_sandbox(place, runtime=prepare(place, print))
-    limits = Limits(cpus=float(_threads()), start=60.0)
+    # A quota of exactly the threads would throttle them: other threads draw on it too.
+    limits = Limits(cpus=max(2.0, float(_threads())), start=60.0)
     job = Job(
         name=f"rostrum-bench-{uuid.uuid4().hex[:8]}",
         fence=1,

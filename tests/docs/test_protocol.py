@@ -1,11 +1,14 @@
 """The specification of the protocol says what the code does."""
 
+import json
 import re
 
 import numpy as np
 
 from harness.agent import VERBS
+from harness.dialogue import Context
 from harness.errors import VERDICTS
+from harness.remote.contexts import KEPT, ContextReader, PrefixReader
 from harness.remote.frames import HEADER, PROTOCOL, VERSION, Kind
 from harness.remote.link import MAX_JSON
 from harness.remote.messages import HINTS
@@ -41,6 +44,19 @@ def test_sparse_rows_have_the_size_that_the_page_gives() -> None:
     assert sum(np.dtype(name).itemsize for _, name in types[1:]) == 8
     assert np.isclose(TOLERANCE, 1e-10)
     assert "10^-10" in PAGE
+
+
+def test_the_request_that_goes_on_is_read() -> None:
+    assert f"the last {KEPT:,} contexts" in PAGE
+    (text,) = re.findall(r"`(\{[^`]*\"ended\"[^`]*\})`", PAGE)
+    reader = PrefixReader(ContextReader(continues=True))
+    contexts = [
+        {"id": name, "persona": [], "partner_persona": [], "turns": []} for name in ("a", "b", "c")
+    ]
+    reader.read({"verb": VERBS["ppl"], "contexts": contexts, "prefixes": [[], ["x"], []]})
+    going_on, prefixes = reader.read(json.loads(text))
+    assert going_on == [Context("a"), Context("c")]
+    assert prefixes == [("tea",), ("?",)]
 
 
 def test_bounds_of_the_inside() -> None:

@@ -13,6 +13,7 @@ _WORDS = [
     b'"hint"', b'"detail"', b'"<f4"', b'"<f8"', b'"prediction"', b'"zero_row"', b"99999999999",
     b'"track"', b'"ppl"', b'"vocabulary"', b'"limits"', b'"protocol"', b'"1.1"', b'"verb"',
     b'"contexts"', b'"prefixes"', b'"candidates"', b'"turns"', b'"persona"',
+    b'"ended"', b'"words"', b'"one"', b'["two","one",[]]', b"[0,1]",
 ]  # fmt: skip
 
 

@@ -25,7 +25,7 @@ from scripted import ScriptedSocket, frames_in
 FOLDER = Path(__file__).resolve().parent.parent / "contracts" / "transcripts"
 sys.path.insert(0, str(FOLDER))
 
-from sessions import _FIRST, _SECOND, LIMITS, SESSIONS, VOCABULARY  # noqa: E402  # path above
+from sessions import _CONTEXTS, _PREFIXES, LIMITS, SESSIONS, VOCABULARY  # noqa: E402  # path above
 
 BOUND = 64 + 2 * (6 * 2048 + 8)
 """The largest answer that may be asked for: the JSON of two replies."""
@@ -54,31 +54,31 @@ def one(data: bytes) -> None:
     link = ScriptedSocket(first, answers, chunk=chunk)
     end = None
     try:
-        session(link, SESSIONS[name].track)
+        session(link, SESSIONS[name].track, questions=SESSIONS[name].questions)
     except RostrumError as error:
         end = error
     assert end is None or end.detail in (None, *VERDICTS[end.code].details)
     assert link.largest <= BOUND
 
 
-def session(link: ScriptedSocket, track: str) -> None:
-    """Greet, load, ask twice, and check the answers as the evaluator does."""
+def session(link: ScriptedSocket, track: str, *, questions: int) -> None:
+    """Greet, load, ask, and check the answers as the evaluator does."""
     with RemoteAgent(link) as agent:
         agent.greet(time.monotonic() + 5)
         vocabulary = VOCABULARY if track == "ppl" else None
         agent.load(track, vocabulary=vocabulary, **LIMITS)
         base = declared_base(agent, VOCABULARY) if track == "ppl" else None
-        contexts = [_FIRST, _SECOND]
-        for _ in range(2):
+        for number in range(questions):
+            contexts = _CONTEXTS[number]
             if track == "f1":
-                check_replies(agent.respond(contexts), count=2)
+                check_replies(agent.respond(contexts), count=len(contexts))
             elif track == "hits":
                 rows = agent.score_candidates(contexts, [["b", "aa", ""], ["c"]])
                 check_scores(rows, sizes=[3, 1])
             else:
-                answer = agent.next_word_probabilities(contexts, [(), ("tea",)], VOCABULARY)
-                size = len(VOCABULARY)
-                checked = check_rows(answer, count=2, vocabulary_size=size, base=base)
+                answer = agent.next_word_probabilities(contexts, _PREFIXES[number], VOCABULARY)
+                count, size = len(contexts), len(VOCABULARY)
+                checked = check_rows(answer, count=count, vocabulary_size=size, base=base)
                 assert (checked.sums > 0).all()
 
 

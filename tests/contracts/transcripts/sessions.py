@@ -24,16 +24,26 @@ _SECOND = Context(
 _LATER = Context(
     "three", ("i like tea .",), (), (*_FIRST.turns, Turn("self", "a"), Turn("partner", "b"))
 )
+_CONTEXTS = ([_FIRST, _SECOND], [_SECOND, _LATER], [_SECOND, _LATER], [_LATER])
+_PREFIXES = (
+    [(), ("?", "x")],
+    [("tea",), ("?", "x")],
+    [("tea", "x"), ("?", "x", "tea")],
+    [("?", "x", "tea", "na\u00efve")],
+)
+"""The last two go on from the one before: at first both rows do, then the second."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """One session: `agent` is a class of `agents.py`; `inside` and `outside` are versions."""
+    """One session: `agent` is a class of `agents.py`; `inside` and `outside` are versions;
+    `questions` is how many are asked."""
 
     track: Track
     agent: str
     inside: str = "1.1"
     outside: str = "1.1"
+    questions: int = 2
 
 
 SESSIONS = {
@@ -41,6 +51,8 @@ SESSIONS = {
     "hits": Session("hits", "Plain"),
     "ppl-dense": Session("ppl", "Plain"),
     "ppl-sparse": Session("ppl", "Sparse"),
+    "ppl-continued": Session("ppl", "Sparse", questions=4),
+    "ppl-continued-dense": Session("ppl", "Plain", questions=3),
     "ppl-sparse-sent-dense": Session("ppl", "Crowded"),
     "fail-construct": Session("f1", "FailsToBuild"),
     "fail-verb": Session("f1", "FailsToAnswer"),
@@ -61,7 +73,7 @@ def converse(agent: RemoteAgent, session: Session) -> list[Any]:
     try:
         vocabulary = VOCABULARY if session.track == "ppl" else None
         agent.load(session.track, vocabulary=vocabulary, **LIMITS)
-        for number in (0, 1):
+        for number in range(session.questions):
             said.append(_ask(agent, session.track, number))
     except RostrumError as error:
         said.append({"code": error.code, "detail": error.detail})
@@ -69,13 +81,13 @@ def converse(agent: RemoteAgent, session: Session) -> list[Any]:
 
 
 def _ask(agent: RemoteAgent, track: Track, number: int) -> Any:
-    contexts = [_FIRST, _SECOND] if number == 0 else [_SECOND, _LATER]
+    contexts = _CONTEXTS[number]
     if track == "f1":
         return agent.respond(contexts)
     if track == "hits":
         rows = agent.score_candidates(contexts, [["b", "aa", ""], ['\\"c\u0001']])
         return [row.tolist() for row in rows]
-    rows = agent.next_word_probabilities(contexts, [("tea",) * number, ("?", "x")], VOCABULARY)
+    rows = agent.next_word_probabilities(contexts, _PREFIXES[number], VOCABULARY)
     if isinstance(rows, SparseRows):
         return [np.asarray(part).tolist() for part in (rows.starts, rows.columns, rows.weights)]
     return rows.tolist()

@@ -75,7 +75,7 @@ def test_words_are_drawn_as_the_definition_says(
     assert chi_square(tokens, wanted) < LIMIT
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 9999), p=st.floats(0.05, 0.999), size=st.sampled_from([3, 40, 700]))
 def test_a_nucleus_is_the_smallest_set_that_holds_its_mass(seed: int, p: float, size: int) -> None:
     """Whether the few likeliest words suffice or all must be sorted."""

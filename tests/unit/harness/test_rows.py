@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from harness.errors import SubmissionError
 from harness.rows import Base, CheckedRows, SparseRows, check_rows, declared_base, pays, spread
-from harness.rows import places_of as placed
 from harness.text import Vocabulary
 
 WORDS = 40
@@ -43,7 +42,7 @@ def check(answer: Any, *, count: int, base: Base | None, words: int = WORDS) -> 
 
 def dense_of(answer: SparseRows, base: Base) -> NDArray[np.float32]:
     count, size = len(answer.starts) - 1, len(base.weights)
-    return spread(answer, base, placed(answer, count=count, vocabulary_size=size))
+    return spread(answer, base)
 
 
 def all_places(count: int, words: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
