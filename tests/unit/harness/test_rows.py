@@ -1,6 +1,7 @@
 """Rows of the ppl track: sparse ones are worth what the dense ones that they stand for are."""
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,12 @@ def check(answer: Any, *, count: int, base: Base | None, words: int = WORDS) -> 
 
 
 def dense_of(answer: SparseRows, base: Base) -> NDArray[np.float32]:
-    count, size = len(answer.starts) - 1, len(base.weights)
-    return spread(answer, base)
+    """Row by row and by hand: what `spread` is held to as well."""
+    rows = np.stack([base.weights] * (len(answer.starts) - 1))
+    for row, (start, end) in zip(rows, pairwise(answer.starts.tolist()), strict=True):
+        row[answer.columns[start:end]] = answer.weights[start:end]
+    assert np.array_equal(spread(answer, base), rows)
+    return rows
 
 
 def all_places(count: int, words: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
