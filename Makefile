@@ -65,7 +65,7 @@ $(VENV)/fuzz/bin/python: constraints.txt
 
 fuzz: $(VENV)/fuzz/bin/python ## both ends of the protocol against bent frames, guided by coverage
 	cd tests/fuzz && for end in evaluator inside; do mkdir -p /tmp/rostrum-fuzz-$$end; \
-	  PYTHONPATH=../.. ../../$(VENV)/fuzz/bin/python fuzz_$$end.py /tmp/rostrum-fuzz-$$end \
+	  PYTHONPATH=../..:../contracts/transcripts ../../$(VENV)/fuzz/bin/python fuzz_$$end.py /tmp/rostrum-fuzz-$$end \
 	  -max_total_time=$(SECONDS) -max_len=4096 || exit 1; done
 
 clean: ## remove the virtual environment and caches of this checkout

@@ -15,22 +15,20 @@ import os
 import pstats
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from behind import behind
 
 from harness.agent import Track
 from harness.dialogue import Context, Dialogue, Example
 from harness.evaluation import evaluate
-from harness.remote.client import Listener, RemoteAgent
 from harness.report import Report
 
 DIALOGUES = 1_000
@@ -152,8 +150,7 @@ def there(dialogues: Sequence[Dialogue], track: Track) -> Figure:
     with tempfile.TemporaryDirectory() as folder:
         took = Path(folder) / "seconds"
         text = TRACK_FILE.format(agent=AGENT, track=track, seconds=str(took))
-        with started(Path(folder), text) as agent:
-            agent.load(track, load_seconds=60, batch_seconds=60, bank_seconds=60, total_seconds=600)
+        with behind("process", text, track) as agent:
             clock = Clock()
             report = evaluate(agent, dialogues, track, progress=clock)
         seconds = float(took.read_text())
@@ -218,25 +215,6 @@ def _builtin(function: str) -> str:
         if name in function:
             return f"<{name}>"
     return "<other built-in>"
-
-
-@contextmanager
-def started(folder: Path, text: str) -> Iterator[RemoteAgent]:
-    """The agent behind `harness.remote.serve`, in a process of its own."""
-    file = folder / "eval.py"
-    file.write_text(text, encoding="utf-8")
-    with Listener(folder, uid=None) as listener:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "harness.remote.serve", str(file)],
-            env={"ROSTRUM_SOCKET": str(listener.path), "OMP_NUM_THREADS": "1"},
-        )
-        try:
-            with listener.accept(timeout=60) as agent:
-                yield agent
-            process.wait(timeout=20)
-        finally:
-            process.kill()
-            process.wait()
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 from behind import PLACES, behind
+from copying import copy_seconds
 
 from harness.dialogue import Dialogue, Example
 from harness.evaluation import evaluate
@@ -38,7 +39,6 @@ RUNS = (("dense", 64), ("sparse", 64), ("sparse", 256), ("sparse", 1000))
 """Form of the rows and examples a batch: of 64 dense rows the block stays in the cache."""
 BOOST = 10_000.0
 BARS = {("dense", 64): 12.0, ("sparse", 1000): 200.0}
-BLOCK_BYTES = 256 << 20
 
 AGENT = """
 import numpy as np
@@ -113,7 +113,7 @@ def main() -> None:
             costs[run].append(ask(run, dialogues, vocabulary, place=options.sandbox))
             rate = options.examples / costs[run][-1].clock
             print(f", {run[0]} {run[1]}: {rate:,.0f}/s", end="", flush=True)
-        copies.append(copy_seconds(costs[RUNS[0]][-1].words))
+        copies.append(copy_seconds(4 * WORDS * costs[RUNS[0]][-1].words))
         print()
     print(
         f"{options.examples:,} examples, {costs[RUNS[0]][0].words:,} words; the original's method: "
@@ -230,19 +230,6 @@ def make_dialogues(examples: int, vocabulary: Vocabulary) -> list[Dialogue]:
         Dialogue(str(start), persona=persona, examples=tuple(made[start : start + PER_DIALOGUE]))
         for start in range(0, examples, PER_DIALOGUE)
     ]
-
-
-def copy_seconds(words: int) -> float:
-    """Seconds to copy the dense rows' bytes in memory, in blocks too large for the caches."""
-    source = np.full(BLOCK_BYTES, 1, np.uint8)
-    target = np.full(BLOCK_BYTES, 2, np.uint8)
-    rest = words * WORDS * 4
-    start = time.perf_counter()
-    while rest > 0:
-        count = min(rest, BLOCK_BYTES)
-        np.copyto(target[:count], source[:count])
-        rest -= count
-    return time.perf_counter() - start
 
 
 if __name__ == "__main__":

@@ -10,26 +10,19 @@ import argparse
 import os
 import random
 import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
-import numpy as np
+from behind import behind
+from copying import copy_seconds
 
 from harness.dialogue import Dialogue, Example
 from harness.evaluation import evaluate
-from harness.remote.client import Listener, RemoteAgent
 from harness.text import Vocabulary
 
 VOCABULARY = 19_304
 WORDS = 100_000
 LIMIT_SECONDS = 10.0
 TURNS = 8
-BLOCK_BYTES = 256 << 20
 
 TRACK_FILE = """
 import numpy as np
@@ -59,19 +52,11 @@ def main() -> None:
     dialogues = make_dialogues(options.words, vocabulary)
     seconds, copies = [], []
     for run in range(options.runs):
-        with started() as agent:
-            agent.load(
-                "ppl",
-                vocabulary=vocabulary,
-                load_seconds=60,
-                batch_seconds=60,
-                bank_seconds=60,
-                total_seconds=600,
-            )
+        with behind("process", TRACK_FILE, "ppl", vocabulary=vocabulary) as agent:
             report = evaluate(agent, dialogues, "ppl", vocabulary=vocabulary)
         assert report.tokens == options.words
         seconds.append(report.seconds)
-        copies.append(copy_seconds(options.words))
+        copies.append(copy_seconds(4 * VOCABULARY * options.words))
         print(f"run {run + 1}: {seconds[-1]:.2f} s, plain copy {copies[-1]:.2f} s", flush=True)
     median, copy = statistics.median(seconds), statistics.median(copies)
     gigabytes = options.words * VOCABULARY * 4 / 1e9
@@ -99,39 +84,6 @@ def make_dialogues(words: int, vocabulary: Vocabulary) -> list[Dialogue]:
         Dialogue(str(start), persona=persona, examples=tuple(examples[start : start + TURNS]))
         for start in range(0, len(examples), TURNS)
     ]
-
-
-def copy_seconds(words: int) -> float:
-    """Seconds to copy as many bytes in memory, in blocks too large for the processor's caches."""
-    source = np.full(BLOCK_BYTES, 1, np.uint8)
-    target = np.full(BLOCK_BYTES, 2, np.uint8)
-    rest = words * VOCABULARY * 4
-    start = time.perf_counter()
-    while rest > 0:
-        count = min(rest, BLOCK_BYTES)
-        np.copyto(target[:count], source[:count])
-        rest -= count
-    return time.perf_counter() - start
-
-
-@contextmanager
-def started() -> Iterator[RemoteAgent]:
-    """The constant agent behind `harness.remote.serve`, in a process of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "eval_ppl.py"
-        file.write_text(TRACK_FILE, encoding="utf-8")
-        with Listener(Path(folder), uid=None) as listener:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "harness.remote.serve", str(file)],
-                env={"ROSTRUM_SOCKET": str(listener.path), "OMP_NUM_THREADS": "1"},
-            )
-            try:
-                with listener.accept(timeout=20) as agent:
-                    yield agent
-                process.wait(timeout=20)
-            finally:
-                process.kill()
-                process.wait()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ The law: a session ends with an answer, a `SubmissionError` or, before HELLO, an
 both of a known code; no buffer is larger than the answer that was asked for. Needs atheris.
 """
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -20,25 +19,15 @@ with atheris.instrument_imports(include=["harness"]):
     from harness.rows import check_rows, declared_base
 
 from bent import bent, seed
+from recorded import frames_from
 from scripted import ScriptedSocket, frames_in
-
-FOLDER = Path(__file__).resolve().parent.parent / "contracts" / "transcripts"
-sys.path.insert(0, str(FOLDER))
-
-from sessions import _CONTEXTS, _PREFIXES, LIMITS, SESSIONS, VOCABULARY  # noqa: E402  # path above
+from sessions import _CONTEXTS, _PREFIXES, LIMITS, SESSIONS, VOCABULARY
 
 BOUND = 64 + 2 * (6 * 2048 + 8)
 """The largest answer that may be asked for: the JSON of two replies."""
 
-NAMES = sorted(SESSIONS)
-RECORDED = {
-    name: [
-        bytes.fromhex(row["hex"])
-        for line in (FOLDER / f"{name}.jsonl").read_text("utf-8").splitlines()[1:]
-        if (row := json.loads(line))["from"] == "inside"
-    ]
-    for name in NAMES
-}
+RECORDED = frames_from("inside")
+NAMES = sorted(RECORDED)
 
 
 def one(data: bytes) -> None:

@@ -8,7 +8,6 @@ more room is made than twice the bytes that came, or a piece. Needs atheris.
 
 import contextlib
 import io
-import json
 import sys
 from pathlib import Path
 
@@ -20,27 +19,17 @@ with atheris.instrument_imports(include=["harness"]):
     from harness.remote.link import Link
     from harness.remote.session import Session
 
+import agents
 from bent import bent, seed
+from recorded import frames_from
 from scripted import ScriptedSocket, frames_in
-
-FOLDER = Path(__file__).resolve().parent.parent / "contracts" / "transcripts"
-sys.path.insert(0, str(FOLDER))
-
-import agents  # noqa: E402  # path above
-from sessions import SESSIONS  # noqa: E402  # likewise
+from sessions import SESSIONS
 
 BOUND = 1 << 20
 """The piece in which room is made; no fuzzer's input is as large."""
 
-NAMES = sorted(SESSIONS)
-RECORDED = {
-    name: [
-        bytes.fromhex(row["hex"])
-        for line in (FOLDER / f"{name}.jsonl").read_text("utf-8").splitlines()[1:]
-        if (row := json.loads(line))["from"] == "outside"
-    ]
-    for name in NAMES
-}
+RECORDED = frames_from("outside")
+NAMES = sorted(RECORDED)
 
 
 def one(data: bytes) -> None:
