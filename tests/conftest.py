@@ -54,6 +54,20 @@ def _bf16() -> bool:
     return precision.computes_bf16(torch.device("cpu"))
 
 
+LEFT_OUT = pytest.StashKey[str]()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what was left out; the process that hands tests to others looks for itself."""
+    said = config.stash.get(LEFT_OUT, None)
+    if said is None and config.getoption("numprocesses", None) and (lacking := _lacking()):
+        said = f"not on this machine: {', '.join(sorted(lacking))}"
+    if said:
+        terminalreporter.write_line(f"{said}; tests of it were left out")
+
+
 SERVICES: dict[str, Callable[[], bool]] = {
     "docker": cache(_docker),
     "bubblewrap": cache(_bubblewrap),
@@ -63,8 +77,8 @@ SERVICES: dict[str, Callable[[], bool]] = {
     "bf16": cache(_bf16),
 }
 
-MACHINE = {"gpu", "bf16"}
-"""What no package can install: a test that needs it may be skipped even where all is required."""
+MACHINE = ("gpu", "bf16")
+"""What no package can install: where it is absent tests of it are left out, unless required."""
 
 
 def _required() -> set[str]:
@@ -77,10 +91,25 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Where every service is required, no test is skipped for any other reason either."""
     report = yield
-    may_skip = any(item.get_closest_marker(name) for name in MACHINE - _required())
-    if report.skipped and not may_skip and _required() >= SERVICES.keys() - MACHINE:
+    if report.skipped and _required() >= SERVICES.keys() - set(MACHINE):
         report.outcome = "failed"
     return report
+
+
+def _lacking() -> set[str]:
+    """The parts of a machine that this one has not, and that nobody requires."""
+    return {name for name in MACHINE if name not in _required() and not SERVICES[name]()}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of what this machine has not; the summary says so."""
+    marked = [item for item in items if any(item.get_closest_marker(part) for part in MACHINE)]
+    lacking = _lacking() if marked else set()
+    left = [item for item in marked if any(item.get_closest_marker(part) for part in lacking)]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
+        config.stash[LEFT_OUT] = f"not on this machine: {', '.join(sorted(lacking))}"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -18,9 +18,9 @@ with atheris.instrument_imports(include=["harness"]):
     from harness.remote.client import RemoteAgent
     from harness.rows import check_rows, declared_base
 
-from bent import bent, seed
-from recorded import frames_from
-from scripted import ScriptedSocket, frames_in
+from bent import seed
+from recorded import case, frames_from
+from scripted import ScriptedSocket
 from sessions import _CONTEXTS, _PREFIXES, LIMITS, SESSIONS, VOCABULARY
 
 BOUND = 64 + 2 * (6 * 2048 + 8)
@@ -31,14 +31,8 @@ NAMES = sorted(RECORDED)
 
 
 def one(data: bytes) -> None:
-    """One session: recorded frames, bent, or (mode 0) frames as they come."""
-    provider = atheris.FuzzedDataProvider(data)
-    name = NAMES[provider.ConsumeIntInRange(0, len(NAMES) - 1)]
-    chunk = provider.ConsumeIntInRange(1, 4096)
-    if provider.ConsumeIntInRange(0, 3) == 0:
-        frames = frames_in(provider.ConsumeBytes(provider.remaining_bytes()))
-    else:
-        frames = [bent(frame, provider) for frame in RECORDED[name]]
+    """One session against the frames of an input."""
+    name, chunk, frames = case(data, RECORDED)
     first, answers = (frames[0], frames[1:]) if frames else (b"", [])
     link = ScriptedSocket(first, answers, chunk=chunk)
     end = None
