@@ -6,9 +6,12 @@ its own folder first on the path, as the sandbox runs its track files.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -20,6 +23,10 @@ FOLDERS = {
     "ranker": "ranker",
     "kvmemnn": "kvmemnn",
     "seq2seq": "seq2seq",
+    "lm": "lm",
+    "tfidf-retrieval": "tfidf_retrieval",
+    "repeat-partner": "repeat_partner",
+    "random-reply": "random_reply",
     "constant-words": "constant_words",
     "word-frequency": "word_frequency",
 }
@@ -32,40 +39,48 @@ _NAMES = click.Choice(list(FOLDERS))
 _FOLDER = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
 @click.argument("name", type=_NAMES)
-@click.option("--data", type=_FOLDER, required=True, help="Folder with train_self_original.txt.")
-@click.option("--out", type=_FOLDER, required=True, help="The checkpoint folder to write.")
-@click.option("--steps", type=click.IntRange(1), help="Steps to take instead of the recipe's.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all chance.")
-@click.option(
-    "--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads to use."
-)
-def train(name: str, data: Path, out: Path, *, steps: int | None, seed: int, threads: int) -> None:
-    """Train baseline NAME on the training split in --data and write its checkpoint to --out.
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="--data DIR [OPTION]...")
+def train(name: str, arguments: tuple[str, ...]) -> None:
+    """Train baseline NAME; `rostrum train NAME --help` shows its options.
 
-    The same data, steps, seed and threads give the same checkpoint on the same machine.
-    constant-words and word-frequency only count, and need neither steps nor seed.
+    The checkpoint stands in --out once the training is over. A training that was stopped, by
+    Ctrl-C or otherwise, goes on by the same command.
     """
-    command = [sys.executable, "train.py", "--data", str(data.resolve())]
-    command += ["--out", str(out.resolve()), "--seed", str(seed), "--threads", str(threads)]
-    if steps is not None:
-        command += ["--steps", str(steps)]
-    variables = {
-        **os.environ,
-        "OMP_NUM_THREADS": str(threads),
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    with subprocess.Popen(command, cwd=folder(name), env=variables) as process:  # noqa: S603
-        try:
-            code = process.wait()
-        except BaseException:
-            process.kill()
-            raise
+    code = run(name, arguments)
+    if code == INTERRUPTED:
+        raise click.exceptions.Exit(code)
     if code != 0:
         raise TrainingFailedError(name, code)
-    click.echo(f"{name}: checkpoint in {out}")
+
+
+INTERRUPTED = 130
+"""The exit status of a training that was asked to stop, and has stored what it goes on from."""
+
+
+def run(name: str, arguments: Sequence[str]) -> int:
+    """Run a baseline's train.py in a process of its own; its exit status.
+
+    A stop asked of us is asked of it, once: it ends after the update that it is at.
+    """
+    command = [sys.executable, str(folder(name) / "train.py"), *arguments]
+    variables = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONDONTWRITEBYTECODE": "1"}
+    # in a group of its own, so that a terminal's Ctrl-C reaches it through us alone
+    process = subprocess.Popen(command, env=variables, process_group=0)  # noqa: S603
+
+    def hand_on(number: int, _frame: object) -> None:
+        process.send_signal(signal.SIGINT if number != signal.SIGTERM else number)
+
+    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    main = threading.current_thread() is threading.main_thread()
+    former = {number: signal.signal(number, hand_on) for number in asked} if main else {}
+    try:
+        return process.wait()
+    finally:
+        process.kill()
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 @click.command()

@@ -19,12 +19,13 @@ import torch
 from torch import nn
 
 from harness.dialogue import Context
+from harness.errors import UsageError
 from harness.torch import batch as batches
 from harness.torch import checkpoint
 from harness.torch.batch import Answer, Batch, Loss, Metrics, Observation, Output
 from harness.torch.options import TorchOptions
 from harness.torch.recent import ByContext
-from harness.torch.typed import from_json, to_json
+from harness.torch.typed import Json, from_json, to_json
 from harness.torch.updates import Updates
 from harness.torch.vectors import Vectoriser
 from harness.torch.words import Words
@@ -35,10 +36,13 @@ class TorchAgent(ABC):
 
     `options_type` is the dataclass of its options; an own agent with own options names it and
     says `options: MyOptions` for the type checker. `label_end`: replies end in `END` as ids.
+    `baseline`: the name under which `rostrum train` makes such an agent, if it does. `trained`
+    tells how the weights came about; a checkpoint keeps it.
     """
 
     options_type: ClassVar[type[TorchOptions]] = TorchOptions
     label_end: ClassVar[bool] = False
+    baseline: ClassVar[str | None] = None
     options: TorchOptions
     model: nn.Module
 
@@ -57,6 +61,7 @@ class TorchAgent(ABC):
         self.device = torch.device(device)
         self.vectoriser = Vectoriser(words, self.options.text, label_end=self.label_end)
         self.observations: ByContext[Observation] = ByContext(self.options.cache)
+        self.trained: dict[str, Json] = {}
         self._updates: Updates | None = None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.options.seed)
@@ -179,17 +184,32 @@ class TorchAgent(ABC):
         """Hear the means of a validation; a plateau schedule lowers the rate by `loss`."""
         self.updates.receive(metrics["loss"])
 
+    def compile(self) -> None:
+        """Wrap the methods that `model.compiled` names in `torch.compile`; `UsageError` if none."""
+        names: tuple[str, ...] = getattr(self.model, "compiled", ())
+        if not names:
+            raise UsageError(f"{type(self.model).__name__} names nothing to compile")
+        for name in names:
+            setattr(self.model, name, torch.compile(getattr(self.model, name), dynamic=True))
+
     def forget(self) -> None:  # noqa: B027  most agents keep nothing
         """Drop what was kept that hangs on the weights; called after each training step."""
 
     # Checkpoints.
+
+    def get_ready(self) -> None:  # noqa: B027  most agents have nothing to make
+        """Make what answers will want and `files` can keep; called before the last `save`."""
 
     def save(self, folder: Path, *, resume: bool = False) -> None:
         """Write the checkpoint folder; with `resume` also what training goes on from."""
         checkpoint.save(
             folder,
             weights=self.model.state_dict(),
-            config={"agent": type(self).__name__, "options": to_json(self.options)},
+            config={
+                "agent": type(self).__name__,
+                "options": to_json(self.options),
+                "trained": self.trained,
+            },
             words=self.words,
             state=self.updates.state() if resume else None,
             files=self.files(),
@@ -210,10 +230,11 @@ class TorchAgent(ABC):
 
         `UsageError` names the part of the checkpoint that is missing, damaged or another model's.
         """
-        stored = checkpoint.load(folder)
+        stored = checkpoint.load(folder, baseline=cls.baseline)
         options = from_json(cls.options_type, stored.part("options"), place=stored.place("options"))
         agent = cls(stored.words, options, device=device)
         stored.into(agent.model, freeze=False)
+        agent.trained = dict(stored.config.get("trained", {}))
         agent.restore(stored)
         if resume:
             agent.updates.restore(checkpoint.load_state(folder), place=folder / checkpoint.STATE)

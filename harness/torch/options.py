@@ -56,11 +56,11 @@ class TrainingOptions:
     """How weights move.
 
     `warmup_updates`: the rate rises linearly over so many updates. `schedule` then keeps it, or
-    lets it fall to 0 at `total_updates` (linear, cosine), or as 1 / sqrt(update) (invsqrt), or
-    multiplies it by `plateau_decay` once the validation's loss has not fallen for more than
-    `plateau_patience` validations (plateau). `gradient_clip`: the largest norm, 0 for none.
-    `accumulate`: batches whose gradients make one update. `precision`: what the forward pass is
-    computed in; `auto` is bf16 where the processor computes it, else fp32.
+    lets it fall to 0 at `total_updates` (linear, cosine; None: where the training's plan ends), or
+    as 1 / sqrt(update) (invsqrt), or multiplies it by `plateau_decay` once the validation's loss
+    has not fallen for more than `plateau_patience` validations (plateau). `gradient_clip`: the
+    largest norm, 0 for none. `accumulate`: batches whose gradients make one update. `precision`:
+    what the forward pass is computed in; `auto` is bf16 where the processor computes it, else fp32.
     """
 
     optimizer: OptimizerName = "adamw"
@@ -84,10 +84,6 @@ class TrainingOptions:
         for name in ("warmup_updates", "plateau_patience"):
             at_least(f"training.{name}", getattr(self, name), 0)
         at_least("training.accumulate", self.accumulate, 1)
-        if self.schedule in ("linear", "cosine") and self.total_updates is None:
-            raise UsageError(
-                f"the schedule {self.schedule} ends with training; set training.total_updates"
-            )
 
 
 @dataclass(frozen=True, kw_only=True)

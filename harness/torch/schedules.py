@@ -4,45 +4,43 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from harness.errors import UsageError
 from harness.torch.options import TrainingOptions
 
 
-def share_at(update: int, *, options: TrainingOptions) -> float:
+def share_at(update: int, *, options: TrainingOptions, spent: float | None = None) -> float:
     """The share of the full rate at an update (from 0), the plateau's part left out.
 
     Warm-up first: update 0 has 1 / warmup_updates, update warmup_updates - 1 the full rate. What
-    falls to zero reaches it at `total_updates`.
+    falls to zero reaches it at `total_updates`; without that when all of the training's budget is
+    `spent` (0 to 1). `UsageError` where neither is known.
     """
     warm = options.warmup_updates
     if update < warm:
         return (update + 1) / warm
+    if options.schedule == "invsqrt":
+        return math.sqrt(max(1, warm) / (max(1, warm) + update - warm))
     fall = _FALLS.get(options.schedule)  # constant and plateau do not fall by themselves
-    return fall(update - warm, options) if fall is not None else 1.0
+    if fall is None:
+        return 1.0
+    if options.total_updates is not None:
+        spent = (update - warm) / max(1, options.total_updates - warm)
+    if spent is None:
+        raise UsageError(
+            f"the schedule {options.schedule} ends with training; set training.total_updates"
+        )
+    return fall(min(1.0, spent))
 
 
-def _linear(since: int, options: TrainingOptions) -> float:
-    return max(0.0, 1 - since / _length(options))
+def _linear(spent: float) -> float:
+    return 1 - spent
 
 
-def _cosine(since: int, options: TrainingOptions) -> float:
-    return (1 + math.cos(math.pi * min(1.0, since / _length(options)))) / 2
+def _cosine(spent: float) -> float:
+    return (1 + math.cos(math.pi * spent)) / 2
 
 
-def _invsqrt(since: int, options: TrainingOptions) -> float:
-    start = max(1, options.warmup_updates)
-    return math.sqrt(start / (start + since))
-
-
-def _length(options: TrainingOptions) -> int:
-    assert options.total_updates is not None
-    return max(1, options.total_updates - options.warmup_updates)
-
-
-_FALLS: Mapping[str, Callable[[int, TrainingOptions], float]] = {
-    "linear": _linear,
-    "cosine": _cosine,
-    "invsqrt": _invsqrt,
-}
+_FALLS: Mapping[str, Callable[[float], float]] = {"linear": _linear, "cosine": _cosine}
 
 
 @dataclass(frozen=True)

@@ -107,15 +107,15 @@ class Progress:
 
     SECONDS = 5.0
 
-    def __init__(self, name: str, steps: int, *, done: int = 0) -> None:
+    def __init__(self, name: str, updates: int, *, done: int = 0) -> None:
         self.console = Console(stderr=True)
-        self.name, self.steps, self.done, self.seen = name, steps, done, 0
-        self.first = done
+        self.name, self.updates, self.done, self.seen = name, updates, done, 0
+        self.first: float | None = None  # the share of the budget at the first step
         self.began = self.said = time.monotonic()
         self.bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.completed:,}/{task.total:,} steps"),
+            TextColumn("update {task.fields[done]:,} of {task.fields[updates]:,}"),
             TextColumn("loss {task.fields[loss]:.3f}"),
             TextColumn("{task.fields[speed]:,.0f} examples/s"),
             TimeRemainingColumn(),
@@ -123,21 +123,24 @@ class Progress:
             disable=not self.console.is_terminal,
         )
         self.task = self.bar.add_task(
-            name, total=steps, completed=done, loss=float("nan"), speed=0.0
+            name, total=1.0, done=done, updates=updates, loss=float("nan"), speed=0.0
         )
 
-    def step(self, loss: float, *, examples: int) -> None:
-        """One step more, with the mean loss of late."""
+    def step(self, loss: float, *, examples: int, spent: float | None = None) -> None:
+        """One update more, with the mean loss of late; `spent` is the share of the budget."""
         now = time.monotonic()
         self.done, self.seen = self.done + 1, self.seen + examples
+        spent = min(1.0, self.done / self.updates if spent is None else spent)
         speed = self.seen / max(now - self.began, 1e-9)
-        self.bar.update(self.task, advance=1, loss=loss, speed=speed)
-        late = now - self.said >= self.SECONDS or self.done == self.steps
+        self.bar.update(self.task, completed=spent, done=self.done, loss=loss, speed=speed)
+        if self.first is None:
+            self.first = spent
+        late = now - self.said >= self.SECONDS or spent == 1
         if late and not self.console.is_terminal:
             self.said = now
-            left = (now - self.began) / (self.done - self.first) * (self.steps - self.done)
+            left = (now - self.began) / max(spent - self.first, 1e-9) * (1 - spent)
             self.say(
-                f"{self.done:,}/{self.steps:,} steps, loss {loss:.3f}, "
+                f"update {self.done:,} of {self.updates:,}, loss {loss:.3f}, "
                 f"{speed:,.0f} examples/s, {left:.0f} s left"
             )
 

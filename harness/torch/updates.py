@@ -51,8 +51,9 @@ def optimizer_of(model: nn.Module, options: TrainingOptions) -> optim.Optimizer:
 class Updates:
     """One model's optimiser with all that belongs to it.
 
-    `done` counts the updates of the weights, `rate` is the present learning rate. `remarks` are
-    numbers that a training loop wants to find again when it goes on.
+    `done` counts the updates of the weights, `rate` is the present learning rate. `spent` is the
+    share of the budget that a training loop has used, as far as it has one. `remarks` are numbers
+    that the loop wants to find again when it goes on.
     """
 
     def __init__(
@@ -66,12 +67,13 @@ class Updates:
         self.plateau = Plateau()
         self.remarks: dict[str, float] = {}
         self.done = 0
+        self.spent: float | None = None
         self._waiting = 0  # batches whose gradients are in, but not yet their update
 
     @property
     def rate(self) -> float:
         """The learning rate of the next update."""
-        share = share_at(self.done, options=self.options) * self.plateau.share
+        share = share_at(self.done, options=self.options, spent=self.spent) * self.plateau.share
         return self.options.learning_rate * share
 
     def autocast(self) -> AbstractContextManager[object]:

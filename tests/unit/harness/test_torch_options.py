@@ -45,7 +45,6 @@ def test_options_go_to_json_and_back() -> None:
         ({"training": {"betas": [0.9, "x"]}}, r"training.betas\[1\] is \"x\""),
         ({"training": {"learning_rate": float("nan")}}, "learning_rate is NaN"),
         ({"training": {"learning_rate": -1}}, "learning_rate is -1.0; it must be at least 0"),
-        ({"training": {"schedule": "cosine"}}, "set training.total_updates"),
         ({"training": {"accumulate": 0}}, "training.accumulate is 0; it must be at least 1"),
         ({"text": {"text_truncate": 0}}, "text.text_truncate is 0; it must be at least 1"),
         ({"batch_size": 0}, "batch_size is 0"),
