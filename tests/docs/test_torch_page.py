@@ -5,16 +5,17 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from harness.data import jsonl
+from harness.data import fbdialog, jsonl
 from harness.dialogue import Context, Dialogue, Example, Turn
 from harness.torch.checkpoint import CONFIG, STATE, STATE_TENSORS, VOCABULARY, WEIGHTS
 from harness.torch.encodings import ENCODED, LISTED
+from harness.torch.learning import Plan
 from harness.torch.options import OptimizerName, TextOptions, TorchOptions, TrainingOptions
 from harness.torch.ranker import RankingOptions
 from harness.torch.sources import Source
@@ -75,6 +76,25 @@ def test_the_ranker_of_the_page_learns_and_enters_its_track(tmp_path: Path) -> N
 
     report = json.loads((tmp_path / "report.json").read_text("utf-8"))
     assert report["score"]["value"] >= 0.95
+
+
+def test_the_command_line_of_the_page_trains(tmp_path: Path) -> None:
+    for name in ("agent.py", "command.py"):
+        (tmp_path / name).write_text(file(name), encoding="utf-8")
+    for split in ("train", "valid"):
+        fbdialog.write(tmp_path / f"{split}_self_original.txt", talks())
+
+    said = run(tmp_path, "command.py", "--data", ".", "--out", "made", "--updates", "60")
+
+    assert "60 updates in" in said
+    assert (tmp_path / "made" / WEIGHTS).is_file()
+
+
+def test_the_plan_stands_in_a_table() -> None:
+    for part in fields(Plan):
+        default = "" if part.default is MISSING else f"`{part.default!r}`".replace("'", '"')
+        row = f"| `{part.name}` | {default} |".replace("|  |", "| |")
+        assert row in PAGE, f"docs/torch.md lacks {row}"
 
 
 def test_the_constant_of_the_page_learns() -> None:
