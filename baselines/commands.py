@@ -35,6 +35,9 @@ FOLDERS = {
 CHECKPOINT = "checkpoint"
 """The folder in a submission from which a baseline's agent loads itself."""
 
+IGNORED = "__pycache__/\n*.training/\n"
+"""What git shall leave out of a submission: what Python and `rostrum train` keep beside it."""
+
 _NAMES = click.Choice(list(FOLDERS))
 _FOLDER = click.Path(path_type=Path)
 
@@ -119,6 +122,7 @@ def start(directory: Path, *, name: str, checkpoint: Path | None = None) -> None
         shutil.copytree(
             folder(name), fresh, ignore=shutil.ignore_patterns("__pycache__", ".*", CHECKPOINT)
         )
+        (fresh / ".gitignore").write_text(IGNORED, encoding="utf-8")
         if checkpoint is not None:
             shutil.copytree(checkpoint, fresh / CHECKPOINT)
         if target.exists():

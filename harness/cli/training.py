@@ -209,7 +209,7 @@ def main(
 
     `add` adds the baseline's own options, which are found in `run.own`.
     """
-    parser = _parser()
+    parser = command_line()
     if add is not None:
         add(parser.add_argument_group("options of this baseline"))  # type: ignore[arg-type]  # it adds too
     try:
@@ -224,7 +224,8 @@ def main(
         sys.exit(130)
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The options that every train.py has."""
     text = sys.modules["__main__"].__doc__
     parser = argparse.ArgumentParser(prog="train.py", description=text, allow_abbrev=False)
     add = parser.add_argument
@@ -294,7 +295,7 @@ class Options:
 
 
 def run(train: Callable[[Options], None], *, steps: int) -> None:
-    arguments = _parser().parse_args()
+    arguments = command_line().parse_args()
     try:
         train(
             Options(
