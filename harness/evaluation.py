@@ -21,6 +21,7 @@ from harness.dialogue import Dialogue, Example
 from harness.disguise import Disguise
 from harness.errors import UsageError
 from harness.journal import Journal
+from harness.metrics.lineups import Crowd
 from harness.metrics.tally import Tally
 from harness.records import Record, Recorder
 from harness.report import Report, Signature
@@ -51,6 +52,7 @@ def evaluate(
     batch_tokens: int | None = None,
     schedule: Schedule = "lockstep",
     profile: bool = False,
+    crowd: Crowd | None = None,
     zero: str = "infinite",
     sandbox: str = "in-process",
     progress: Progress | None = None,
@@ -68,8 +70,9 @@ def evaluate(
     A batch has at most `batch_size` rows and, with `batch_tokens`, at most so many words when
     padded to its longest. `schedule` "lockstep" is the one for hidden sets; "refill" keeps
     batches full and takes `dialogues` from a stream as it goes. `profile` adds the measures that
-    cost time. `record` is told of every example, in the order of the data. `state` keeps what was
-    answered, and what it holds already is not asked again.
+    cost time; `crowd` is whom they tell a persona from: that of the whole set, where the dialogues
+    are a shard of one. `record` is told of every example, in the order of the data. `state` keeps
+    what was answered, and what it holds already is not asked again.
 
     `UsageError` where the data cannot be scored on this track or `state` is another run's;
     `SubmissionError` where an answer is not valid; whatever the agent raises in this process.
@@ -84,7 +87,8 @@ def evaluate(
     if isinstance(dialogues, Sequence) or schedule == "lockstep":
         arriving = list(arriving)  # so that a fault of the data shows before anything is asked
         total = intake.examples
-    books = _Books(track, profile=profile, record=record, state=state)
+    tally = Tally(track, profile=profile, crowd=crowd)
+    books = _Books(tally, profile=profile, record=record, state=state)
     facts = _facts(track, vocabulary, zero=zero, data_name=data_name, detail=books.detail)
     disguise = Disguise(secret, track)
     ask = asker(
@@ -136,9 +140,9 @@ class _Books:
     """What the answers add up to, and who is told of them."""
 
     def __init__(
-        self, track: Track, *, profile: bool, record: Recorder | None, state: Journal | None
+        self, tally: Tally, *, profile: bool, record: Recorder | None, state: Journal | None
     ):
-        self.tally = Tally(track, profile=profile)
+        self.tally = tally
         self.detail = Detail(profile=profile, records=record is not None)
         self.done = 0
         self._told = None if record is None else _InOrder(record)
@@ -154,7 +158,7 @@ class _Books:
     def enter(self, place: int, turn: int, dialogue: Dialogue, answer: Answer) -> None:
         """One example is answered."""
         example = dialogue.examples[turn]
-        self.tally.add(place, answer.gain, example=example)
+        self.tally.add(place, answer.gain, example=example, dialogue=dialogue)
         self.done += 1
         if self._told is not None:
             last = turn == len(dialogue.examples) - 1

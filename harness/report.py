@@ -65,8 +65,9 @@ class Measure:
     `name`, `unit` and `higher_is_better` (None where neither is better, as for a length) are
     those of `harness.metrics.catalogue`. `low` and `high` are a 95 % interval over dialogues,
     None where a metric has none. `totals` holds what each dialogue adds, one row of the metric's
-    statistics per dialogue; empty where they do not add up. `signature` is sacrebleu's, for its
-    metrics.
+    statistics per dialogue; empty where they do not add up. `signature` is sacrebleu's for its
+    metrics, `harness.metrics.lineups.signature` for persona detection, else None. `n` counts
+    examples; for persona detection dialogues.
     """
 
     name: str

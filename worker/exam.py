@@ -9,6 +9,7 @@ from harness.agent import Track
 from harness.dialogue import Context, Dialogue, Turn
 from harness.errors import OperatorError, RostrumError, SubmissionError
 from harness.evaluation import evaluate
+from harness.metrics.lineups import Crowd
 from harness.remote.client import RemoteAgent
 from harness.report import Report
 from harness.text import Vocabulary
@@ -26,13 +27,17 @@ _GREETING = "hello , how are you today ?"
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What is asked and how it is scored: the data, its name outside, the key of what is shown."""
+    """What is asked and how it is scored: the data, its name outside, the key of what is shown.
+
+    `crowd`: whom replies tell a persona from, that of the whole set where the dialogues are a part.
+    """
 
     dialogues: Sequence[Dialogue]
     vocabulary: Vocabulary
     zero: str
     secret: bytes
     name: str
+    crowd: Crowd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +146,7 @@ def _asked(agent: RemoteAgent, seat: Seat, track: Track, questions: Questions) -
         data_name=questions.name,
         zero=questions.zero,
         profile=True,
+        crowd=questions.crowd,
         sandbox=seat.sandbox.name,
         agent_facts=agent.hello,
     )

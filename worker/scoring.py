@@ -5,6 +5,7 @@ from dataclasses import replace
 from harness.agent import Track
 from harness.data.shards import plan
 from harness.merge import merge
+from harness.metrics.lineups import Crowd
 from harness.report import Report
 from leaderboard import competition, datasets, ledger
 from worker.exam import Questions, sit
@@ -41,10 +42,12 @@ def _hidden_questions(
 ) -> Questions:
     """The set that the phase scores; it is held in memory only, and its key never leaves."""
     db, name, role = workplace.db, hold.work.competition_id, hold.work.split
+    dialogues = datasets.dialogues(db, name, role)
     return Questions(
-        datasets.dialogues(db, name, role),
+        dialogues,
         datasets.vocabulary(db, name),
         rules.zero,
         competition.secret(db, name),
         datasets.hidden_name(db, name, role),
+        crowd=Crowd.of(dialogues),
     )

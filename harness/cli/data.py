@@ -26,6 +26,11 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command("fetch", "Download a published data set.", "harness.cli.data_fetch:fetch"),
     Command("import", "Read other file formats.", "harness.cli.data:imports"),
+    Command(
+        "personas",
+        "How well a persona can be told from what was said.",
+        "harness.cli.data_personas:personas",
+    ),
     Command("sample", "Generate a small set to begin with.", "harness.cli.data_sample:make_sample"),
     Command("show", "Read a dialogue of a file.", "harness.cli.data_show:show"),
     Command(

@@ -49,7 +49,7 @@ _OPTIONS = (
         "--profile/--no-profile",
         default=True,
         show_default=True,
-        help="Measure further what costs time: BLEU, chrF, distinct-n, length (f1).",
+        help="Measure further what costs time: BLEU, chrF, distinct-n, length, persona (f1).",
     ),
     click.option(
         "--resume",

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.agent import Track
-from harness.metrics import bleu, chrf, distinct, f1, hits, length, mean, perplexity
+from harness.metrics import bleu, chrf, distinct, f1, hits, length, mean, perplexity, persona
 
 Formula = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """A score from totals, vectorised over leading axes: `[..., S] -> [...]`; NaN without weight."""
@@ -67,6 +67,17 @@ _DISTINCT = Metric(
     score=None,
     source="Li et al. 2016 (NAACL)",
     columns=(),
+)
+_PERSONA = Metric(
+    name="persona@1",
+    title="own persona told from 19 others",
+    track="f1",
+    unit=persona.UNIT,
+    higher_is_better=persona.HIGHER_IS_BETTER,
+    ranks=False,
+    score=persona.score,
+    source=f"{_CONVAI2}, who asked raters",
+    columns=persona.COLUMNS,
 )
 
 _ROWS = (
@@ -134,6 +145,8 @@ _ROWS = (
         score=length.score,
         source="ConvAI2's split (Dinan et al. 2019)",
     ),
+    _PERSONA,
+    replace(_PERSONA, name="persona_mrr", title="mean reciprocal rank of the own persona"),
 )
 
 CATALOGUE: Mapping[str, Metric] = {metric.name: metric for metric in _ROWS}

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.agent import Track
-from harness.dialogue import Example
+from harness.dialogue import Dialogue, Example
 from harness.metrics import hits, mean
 from harness.metrics.catalogue import CATALOGUE
 from harness.metrics.gain import Gain
+from harness.metrics.lineups import Crowd
 from harness.metrics.profile import Profile
 from harness.report import Measure, Total
 from harness.statistics import Rows, estimates
@@ -29,12 +30,13 @@ _VALUE, _WEIGHT, _MORE = 0, 1, 2
 class Tally:
     """The sums of one track; `place` is a dialogue's number in the set, from 0.
 
-    With `profile`, f1 also gathers BLEU, chrF, distinct-1, distinct-2 and length, which needs
-    `Gain.reply` and about 0.3 ms an example. Gains of one dialogue must come in the order of its
+    With `profile`, f1 also gathers BLEU, chrF, distinct-1, distinct-2, length and the persona
+    measures, which needs `Gain.reply` and about 0.3 ms an example; a `crowd` is that of the whole
+    set where only a shard of it is tallied. Gains of one dialogue must come in the order of its
     examples for the last bit of a sum to be the same; dialogues may come in any order.
     """
 
-    def __init__(self, track: Track, *, profile: bool = False) -> None:
+    def __init__(self, track: Track, *, profile: bool = False, crowd: Crowd | None = None) -> None:
         self.track: Track = track
         self.words = 0
         """Scored words so far (ppl), else examples."""
@@ -42,10 +44,12 @@ class Tally:
         """Words outside the dictionary so far (ppl)."""
         self._names = FURTHER[track]
         self._sums: dict[int, list[float]] = {}
-        self._profile = Profile() if profile and track == "f1" else None
+        self._profile = Profile(crowd) if profile and track == "f1" else None
 
-    def add(self, place: int, gain: Gain, *, example: Example) -> None:
-        """Take in one example of the dialogue at `place`."""
+    def add(
+        self, place: int, gain: Gain, *, example: Example, dialogue: Dialogue | None = None
+    ) -> None:
+        """Take in one example of the dialogue at `place`, which a profile of personas needs."""
         sums = self._sums.get(place)
         if sums is None:
             sums = self._sums[place] = [0.0] * (_MORE + len(self._names))
@@ -58,7 +62,7 @@ class Tally:
         if self._profile is not None:
             if gain.reply is None:
                 raise ValueError("a profile needs the reply of every gain")
-            self._profile.add(place, gain.reply, replies=example.replies)
+            self._profile.add(place, gain.reply, replies=example.replies, dialogue=dialogue)
 
     def totals(self, count: int) -> tuple[Total, ...]:
         """The totals of the main score, for each of `count` dialogues; nothing gained is 0, 0."""

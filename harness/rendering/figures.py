@@ -18,6 +18,14 @@ _LONG = 40
 _PERCENT = "fraction"
 _SIGNS = {"fraction": "%", "per word": "per word", "points": "points", "words": "words"}
 _TITLES = {"hits": "hits@1", "f1": "F1", "ppl": "perplexity"}
+_LABELS = {
+    "f1": "F1",
+    "ppl": "perplexity",
+    "bleu": "BLEU",
+    "chrf": "chrF",
+    "mrr": "MRR",
+    "persona_mrr": "persona MRR",
+}
 _NICE = (1.0, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
 
@@ -43,8 +51,7 @@ def title(report: Report) -> str:
 
 def label(name: str) -> str:
     """A measure's name as people write it; an unknown one stands for itself, made safe to show."""
-    known = {"f1": "F1", "ppl": "perplexity", "bleu": "BLEU", "chrf": "chrF", "mrr": "MRR"}
-    return known.get(name) or plain(name[:_LONG])
+    return _LABELS.get(name) or plain(name[:_LONG])
 
 
 def meaning(name: str) -> str:
@@ -90,6 +97,19 @@ def interval(measure: Measure) -> str:
 def direction(measure: Measure) -> str:
     """Which way is better."""
     return {True: "higher", False: "lower", None: "neither"}[measure.higher_is_better]
+
+
+def counted_apart(measures: Sequence[Measure]) -> str:
+    """Of measures that were made from fewer things than the first: how many, in brackets.
+
+    ` (persona@1 and persona MRR: 107)`, which stand for dialogues; empty where all are alike.
+    """
+    apart: dict[int, list[str]] = {}
+    for measure in measures:
+        if measure.n != measures[0].n:
+            apart.setdefault(measure.n, []).append(label(measure.name))
+    told = "; ".join(f"{' and '.join(names)}: {n:,}" for n, names in apart.items())
+    return f" ({told})" if told else ""
 
 
 def plural(count: int, noun: str) -> str:

@@ -81,8 +81,8 @@ def _measures(measures: Sequence[Measure]) -> Iterator[Content]:
     yield table(heads, rows, caption="Measures of this run", class_="measures")
     yield e(
         "p",
-        f"The first ranks; the others describe. n = {measures[0].n:,} examples; intervals draw "
-        "whole dialogues.",
+        f"The first ranks; the others describe. n = {measures[0].n:,} examples"
+        f"{figures.counted_apart(measures)}; intervals draw whole dialogues.",
         class_="quiet",
     )
 

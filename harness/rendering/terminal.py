@@ -104,7 +104,8 @@ def _measures(measures: Sequence[Measure]) -> RenderableType:
             bar(measure, most=most) if measure in shares else Text(""),
             Text(figures.direction(measure), style="dim"),
         )
-    return Group(heading("Measures", f"n = {measures[0].n:,}; the first one ranks"), made)
+    n = f"{measures[0].n:,}{figures.counted_apart(measures)}"
+    return Group(heading("Measures", f"n = {n}; the first one ranks"), made)
 
 
 def _found(sheet: Sheet, found: Findings) -> Iterator[RenderableType]:

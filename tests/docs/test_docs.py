@@ -6,7 +6,9 @@ from collections.abc import Iterator
 import click
 import pytest
 
+from baselines.commands import FOLDERS, folder
 from harness.cli.main import LazyGroup, commands
+from harness.cli.training import command_line
 from harness.errors import VERDICTS, Verdict
 from leaderboard.human.stages import CHAT_STAGES, VOID_REASONS, ChatState, VoidReason
 from leaderboard.states import STAGES, State
@@ -71,6 +73,22 @@ def test_every_command_and_option_is_documented() -> None:
         ]
         missing += [path] if not section else [f"{path} {o}" for o in options if o not in section]
     assert not missing
+
+
+def test_the_options_of_training_are_documented() -> None:
+    """`rostrum train` hands its arguments to a baseline's train.py, so click knows none of them."""
+    page = (DOCS / "commands.md").read_text("utf-8")
+    section = page.partition("\n### rostrum train\n")[2].partition("\n### ")[0]
+    known = re.findall(r"--[a-z]+", command_line().format_usage())
+    assert len(known) > 8
+    assert not [option for option in known if f"`{option}`" not in section]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_baselines_own_options_stand_in_its_readme(name: str) -> None:
+    readme = (folder(name) / "README.md").read_text("utf-8")
+    own = re.findall(r'add_argument\(\s*"(--[a-z]+)"', (folder(name) / "train.py").read_text())
+    assert not [option for option in own if option not in readme]
 
 
 def test_every_setting_is_documented() -> None:

@@ -34,3 +34,11 @@ def test_the_page_knows_no_other_metric() -> None:
 @pytest.mark.parametrize("name", [*ZERO_RULES, *TOKENIZERS.values()])
 def test_every_rule_that_a_signature_may_name_is_explained(name: str) -> None:
     assert f"`{name}`" in PAGE
+
+
+def test_a_talk_held_alone_has_a_lineup(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = re.findall(r"^```python\n(from harness\.data.*?)^```", PAGE, flags=re.M | re.S)
+
+    exec(compile(block, "docs/metrics.md", "exec"), {})
+
+    assert re.fullmatch(r"[01]\.\d+ \d+ \('.*\)\n", capsys.readouterr().out)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from harness.agent import TRACKS
-from harness.metrics import bleu, chrf, distinct, f1, hits, length, perplexity
+from harness.metrics import bleu, chrf, distinct, f1, hits, length, perplexity, persona
 from harness.metrics.catalogue import CATALOGUE, MAIN, Metric
 from harness.metrics.tally import FURTHER
 from harness.report import UNITS
@@ -13,6 +13,7 @@ HOMES = {
     **dict.fromkeys(("hits@1", "hits@3", "hits@5", "hits@10", "mrr"), hits),
     **dict.fromkeys(("f1", "precision", "recall"), f1),
     **dict.fromkeys(("distinct-1", "distinct-2"), distinct),
+    **dict.fromkeys(("persona@1", "persona_mrr"), persona),
     **{"ppl": perplexity, "bleu": bleu, "chrf": chrf, "length": length},
 }
 

@@ -1,6 +1,7 @@
 """Numbers, drawn intervals, explained signatures: the small parts of what is shown."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -33,6 +34,15 @@ def measure(value: float, low: float | None, high: float | None) -> Measure:
 )
 def test_a_value_is_read_with_its_unit(value: float | None, unit: str, text: str) -> None:
     assert figures.text(value, unit) == text
+
+
+def test_measures_of_something_else_than_examples_say_how_many() -> None:
+    alike = measure(0.2, 0.1, 0.3)
+    told, further = (replace(alike, name=name, n=7) for name in ("persona@1", "persona_mrr"))
+
+    assert figures.counted_apart([alike, alike]) == ""
+    assert figures.counted_apart([alike, told, further]) == " (persona@1 and persona MRR: 7)"
+    assert figures.counted_apart([told, alike]) == " (x: 10)"
 
 
 def test_an_interval_is_in_the_values_unit() -> None:
