@@ -5,9 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 JOBS   ?= 2
-BASELINES := ranker kvmemnn seq2seq constant_words word_frequency
+BASELINES := ranker kvmemnn seq2seq lm tfidf_retrieval repeat_partner random_reply constant_words word_frequency
+DATA   ?= ../shared/data/spc
 
-.PHONY: help demo test check bench coverage mutate fuzz clean
+.PHONY: help demo test check baselines bench coverage mutate fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -36,6 +37,9 @@ check: $(VENV)/.dev ## style, types, and the arrows between the rooms
 	for folder in $(BASELINES); do \
 	  (cd baselines/$$folder && MYPYPATH=. ../../$(BIN)/mypy --config-file= --strict \
 	    --explicit-package-bases --cache-dir ../../.mypy_cache/$$folder *.py) || exit 1; done
+
+baselines: $(VENV)/.server ## train and score every baseline on DATA, print the table (about half an hour)
+	$(BIN)/rostrum baselines --data $(DATA) --out .baselines $(ARGS)
 
 bench: $(VENV)/.dev ## the benchmarks: every figure of docs/performance.md, ratios within one run
 	@missed=; for file in tests/bench/bench_*.py; do echo "== $$file"; \

@@ -1,0 +1,1 @@
+"""`rostrum baselines`: every baseline trained, scored on a test file and shown in one table."""
