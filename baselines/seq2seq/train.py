@@ -1,61 +1,82 @@
-"""Train seq2seq: mean cross-entropy of the reply's words, a fixed number of steps."""
+"""Train seq2seq: mean cross-entropy of the words of every reply, of both sides of every talk."""
 
-import random
-from collections import Counter
-from dataclasses import asdict
-from typing import Any
+import argparse
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-import torch
-from model import MARKS, Config, Seq2Seq
+from agent import Seq2SeqAgent, Seq2SeqOptions
+from model import Shape
 
-from harness.cli.training import Options, run
-from harness.dialogue import Context
-from harness.text import split_words
-from harness.torch import checkpoint
-from harness.torch.training import bucketed, fit, pairs, prepare
-from harness.torch.words import END, UNKNOWN, Words
+from harness.cli.training import Run, main
+from harness.data.both_sides import other_side
+from harness.dialogue import Dialogue
+from harness.errors import UsageError
+from harness.torch.generator import ScoringOptions
+from harness.torch.learning import Plan, examples
+from harness.torch.options import TextOptions, TrainingOptions
+from harness.torch.vectors import learn_words
 
-STEPS, BATCH, RATE = 450, 32, 4e-3
-BACKGROUND = 4  # contexts kept to tell what a reply says of its context from how usual it is
+MODERN = Seq2SeqOptions(
+    training=TrainingOptions(
+        learning_rate=3e-3,
+        betas=(0.9, 0.98),
+        warmup_updates=100,
+        schedule="linear",
+        precision="auto",
+    ),
+    batch_size=32,
+)
+HISTORICAL = Seq2SeqOptions(
+    text=TextOptions(text_truncate=None, persona_prefix=""),
+    training=TrainingOptions(
+        optimizer="sgd",
+        learning_rate=3.0,
+        momentum=0.9,
+        nesterov=True,
+        gradient_clip=0.1,
+        schedule="plateau",
+    ),
+    scoring=ScoringOptions(by="mean"),
+    model=Shape(kind="historical", embedding=256, size=1024, layers=2, dropout=0.1),
+    batch_size=64,
+)
+RECIPES: Mapping[bool, tuple[Seq2SeqOptions, Plan]] = {
+    False: (MODERN, Plan(updates=3600, valid_every=400, patience=4, name="seq2seq")),
+    True: (HISTORICAL, Plan(updates=4000, valid_every=160, patience=8, name="seq2seq, as in 2018")),
+}
+"""By whether it is trained as in 2018."""
 
 
-def train(options: Options) -> None:
+def add(parser: argparse.ArgumentParser) -> None:
+    """The options of this baseline."""
+    text = "the model and recipe of ConvAI2 (2018), at full size: for a GPU"
+    parser.add_argument("--historical", action="store_true", help=text)
+
+
+def train(run: Run) -> None:
     """Learn from the training split and write the checkpoint."""
-    examples = pairs(options.dialogues())
-    prepare(seed=options.seed, threads=options.threads)
-    replies = [split_words(reply) for _, reply in examples]
-    texts = [text for c, reply in examples for text in (*c.persona, c.turns[-1].text, reply)]
-    words = Words.build(texts, minimum=2, extra=tuple(MARKS.values()))
-    rare = len({word for reply in replies for word in reply if word not in words.index})
-    model = Seq2Seq(words, Config(rare=max(1, rare)))
-    start_from_frequency(model, replies)
-    sources = [model.source(context) for context, _ in examples]
-
-    def loss(batch: list[int]) -> torch.Tensor:
-        said = [replies[i] for i in batch]
-        total = model.log_likelihood(model.encode([sources[i] for i in batch]), said).sum()
-        return -total / sum(len(reply) + 1 for reply in said)
-
-    lengths = [len(reply) for reply in replies]
-    order = bucketed(lengths, size=BATCH, seed=options.seed)
-    fit(model, loss, order, steps=options.steps, rate=RATE, name="seq2seq")
-    config = {"model": asdict(model.config), "background": background(examples, options.seed)}
-    checkpoint.save(options.out, weights=model.state_dict(), config=config, words=words)
+    recipe, plan = RECIPES[run.own.historical]
+    options = run.options(recipe)
+    words = learn_words(run.train, options=options.text)
+    agent = Seq2SeqAgent(words, options, device=run.device)
+    own = examples(agent, run.train)
+    agent.start_from(own)
+    told = own if run.own.historical else own + examples(agent, others(run.train))
+    run.learn(agent, plan, train=told)
 
 
-def start_from_frequency(model: Seq2Seq, replies: list[list[str]]) -> None:
-    """Set the output bias to the log frequency of the replies' words, add-one smoothed."""
-    counts = Counter(model.words.index.get(word, UNKNOWN) for reply in replies for word in reply)
-    counts[END] = len(replies)
-    seen = torch.tensor([counts[i] + 1.0 for i in range(len(model.words))])
-    model.bias.data = (seen / seen.sum()).log()
+def others(dialogues: Iterable[Dialogue]) -> Iterable[Dialogue]:
+    """The partners' sides: as many replies again, their persona known only if the data tell it.
 
-
-def background(examples: list[tuple[Context, str]], seed: int) -> list[dict[str, Any]]:  # Any: JSON
-    """Contexts drawn from the training set, as `dataclasses.asdict` writes them."""
-    drawn = random.Random(seed).sample(examples, min(BACKGROUND, len(examples)))  # noqa: S311
-    return [asdict(context) for context, _ in drawn]
+    Where they do not, the partner of a partner has none either: no context that is answered has.
+    """
+    for dialogue in dialogues:
+        try:
+            other = other_side(dialogue)
+        except UsageError:  # it never speaks
+            continue
+        yield other if dialogue.partner_persona else replace(other, partner_persona=())
 
 
 if __name__ == "__main__":
-    run(train, steps=STEPS)
+    main(train, add=add)

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import repeat
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -48,11 +49,18 @@ class ScoringOptions:
     `by`: ln p of their words, the mean or the sum, or how much likelier this context makes them
     than the background does (pmi: ln p(reply | context) less its mean over the background
     contexts that `set_background` gave; needs no length penalty, and ranks far better than the
-    likelihood, which prefers whatever is usual). `with_end`: the end counts as a word.
+    likelihood, which prefers whatever is usual). `background`: how much of that mean is taken
+    away, the lambda of Li et al. 2016, equation 10 (1 is pmi, 0 the sum); a background of few
+    contexts tells little of a rare reply, and a part of it ranks better. `with_end`: the end
+    counts as a word.
     """
 
     by: Literal["mean", "sum", "pmi"] = "mean"
+    background: float = 1.0
     with_end: bool = False
+
+    def __post_init__(self) -> None:
+        at_least("scoring.background", self.background, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,8 +186,11 @@ class TorchGeneratorAgent(TorchAgent):
         by = self.options.scoring.by
         scores = [one.mean if by == "mean" else one.total for one in found]
         if by == "pmi":
-            usual = self._usually([reply for _, reply in rows])
-            scores = [score - usual[reply] for score, (_, reply) in zip(scores, rows, strict=True)]
+            usual, part = (
+                self._usually([reply for _, reply in rows]),
+                self.options.scoring.background,
+            )
+            scores = [s - part * usual[reply] for s, (_, reply) in zip(scores, rows, strict=True)]
         left = iter(scores)
         return [[next(left) for _ in replies] for replies in batch.candidate_vecs]
 
@@ -230,8 +241,8 @@ class TorchGeneratorAgent(TorchAgent):
             encoded, cache = state
             tokens = torch.tensor([inputs[at][read:] for at in places], device=self.device)
             hidden, cache = self.model.decode(tokens, encoded, cache)
-            shares = self.model.output(hidden[:, -1]).float().softmax(-1)
-            rows[places] = columns.official(shares).cpu().numpy()
+            likely = self.model.next_words(hidden[:, -1], encoded)
+            rows[places] = columns.official(likely).cpu().numpy()
             asked, reads = [contexts[at] for at in places], [inputs[at] for at in places]
             self._kept.put(asked, reads, (encoded, cache))
         return rows
@@ -266,9 +277,13 @@ class TorchGeneratorAgent(TorchAgent):
 
     def _read(self, prefix: Sequence[str]) -> Ids:
         """What the decoder reads of a prefix; a mark that it spells is an unknown word."""
+        return (START, *map(self._sayable.get, prefix, repeat(UNKNOWN)))
+
+    @cached_property
+    def _sayable(self) -> dict[str, int]:
+        """The ids of all words but marks."""
         never = {*self.silent, END}
-        ids = (UNKNOWN if id_ in never else id_ for id_ in self.words.numbers(prefix))
-        return (START, *ids)
+        return {word: id_ for word, id_ in self.words.index.items() if id_ not in never}
 
     def _official(self, vocabulary: Vocabulary) -> Columns:
         if self._columns is None or self._columns.vocabulary is not vocabulary:

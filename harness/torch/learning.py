@@ -150,13 +150,13 @@ class _Course:
         if updates.done == 0:
             torch.manual_seed(self.agent.options.seed)
         ended: Literal["done", "minutes", "patience"] = "done"
+        updates.spent = self._spent()
         with (
             _stop_asked() as stop,
-            Progress(plan.name, plan.updates, done=updates.done) as bar,
+            Progress(plan.name, plan.updates, done=updates.done, spent=updates.spent) as bar,
             Log(self.out / LOG if self.out else None, after=updates.done) as log,
         ):
             batches = self._batches(skip=updates.done * updates.options.accumulate)
-            updates.spent = self._spent()
             while updates.spent < 1:
                 seen = self._update(batches)
                 updates.spent = self._spent()
@@ -175,7 +175,7 @@ class _Course:
         return Learned(updates.done, self._trained(), self._best(), best, ended, self.seconds)
 
     def _batches(self, *, skip: int) -> Iterator[list[int]]:
-        options, lengths = self.agent.options, [len(one.text) for one in self.train]
+        options, lengths = self.agent.options, [len(o.text) + len(o.label) for o in self.train]
         order = bucketed(lengths, size=options.batch_size, seed=options.seed)
         return islice(order, skip, None)
 

@@ -107,10 +107,10 @@ class Progress:
 
     SECONDS = 5.0
 
-    def __init__(self, name: str, updates: int, *, done: int = 0) -> None:
+    def __init__(self, name: str, updates: int, *, done: int = 0, spent: float = 0.0) -> None:
         self.console = Console(stderr=True)
         self.name, self.updates, self.done, self.seen = name, updates, done, 0
-        self.first: float | None = None  # the share of the budget at the first step
+        self.first = spent  # the share of the budget at the start
         self.began = self.said = time.monotonic()
         self.bar = Bar(
             TextColumn("{task.description}"),
@@ -123,7 +123,13 @@ class Progress:
             disable=not self.console.is_terminal,
         )
         self.task = self.bar.add_task(
-            name, total=1.0, done=done, updates=updates, loss=float("nan"), speed=0.0
+            name,
+            total=1.0,
+            completed=spent,
+            done=done,
+            updates=updates,
+            loss=float("nan"),
+            speed=0.0,
         )
 
     def step(self, loss: float, *, examples: int, spent: float | None = None) -> None:
@@ -133,8 +139,6 @@ class Progress:
         spent = min(1.0, self.done / self.updates if spent is None else spent)
         speed = self.seen / max(now - self.began, 1e-9)
         self.bar.update(self.task, completed=spent, done=self.done, loss=loss, speed=speed)
-        if self.first is None:
-            self.first = spent
         late = now - self.said >= self.SECONDS or spent == 1
         if late and not self.console.is_terminal:
             self.said = now

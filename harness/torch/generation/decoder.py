@@ -15,6 +15,10 @@ from torch import Tensor, nn
 
 from harness.torch.batch import Batch
 
+AT_ONCE = 256
+"""Words whose logits a CPU computes at once: a few megabytes, which its cache holds (twice as fast
+as thousands)."""
+
 S = TypeVar("S")
 E = TypeVar("E")
 C = TypeVar("C")
@@ -36,7 +40,8 @@ class TorchGeneratorModel(nn.Module, ABC, Generic[E, C]):
     What `encode` gives and the cache that `decode` carries are trees (see `select`) of tensors
     whose first dimension is the row: so hypotheses change places, contexts leave a batch, and
     states are kept from one call to the next. A model that shares what it encoded among its rows
-    overrides the two reorderings.
+    overrides the two reorderings. One whose words do not come from its `output` alone (it copies
+    from the context, say) overrides `next_words` and `given_words`, which must agree.
     """
 
     @abstractmethod
@@ -54,6 +59,22 @@ class TorchGeneratorModel(nn.Module, ABC, Generic[E, C]):
     @abstractmethod
     def output(self, hidden: Tensor) -> Tensor:
         """The logits of the next word, `[..., H]` to `[..., V]`."""
+
+    def next_words(self, hidden: Tensor, encoded: E) -> Tensor:
+        """ln p of each word that may follow, `[R, H]` to `[R, V]`; `encoded` is of these rows."""
+        return self.output(hidden).log_softmax(-1)
+
+    def given_words(self, hidden: Tensor, encoded: E, labels: Tensor, real: Tensor) -> Tensor:
+        """ln p of words that are given, `[N]`: those of `labels` `[R, T]` that are `real`.
+
+        `hidden` `[R, T, H]` are the values before each of them, `encoded` is of these rows; in
+        the order of `labels[real]`. A loss is made of it: differentiable, and `[R, T, V]` values
+        (with the padding's) need never be.
+        """
+        before, words = hidden[real], labels[real]  # [N, H], [N]
+        size = AT_ONCE if hidden.device.type == "cpu" else max(1, len(words))
+        parts = zip(torch.split(before, size), torch.split(words, size), strict=True)
+        return -torch.cat([F.cross_entropy(self.output(h), w, reduction="none") for h, w in parts])
 
     def reorder_encoder_states(self, encoded: E, rows: Tensor) -> E:
         """What was encoded, of these rows `[R']`, in this order."""
@@ -86,7 +107,7 @@ class ModelDecoder(Generic[E, C]):
     def step(self, tokens: Tensor, state: Decoding[E, C]) -> tuple[Tensor, Decoding[E, C]]:
         """Read one token a row, incrementally."""
         hidden, cache = self.model.decode(tokens[:, None], state.encoded, state.cache)
-        likely = self.model.output(hidden[:, -1]).log_softmax(-1)
+        likely = self.model.next_words(hidden[:, -1], state.encoded)
         return likely, replace(state, cache=cache)
 
     def reorder(self, state: Decoding[E, C], rows: Tensor) -> Decoding[E, C]:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from harness.torch.batch import Ids
@@ -41,8 +40,7 @@ def decode_forced(
     first = torch.full_like(labels[:, :1], start)
     hidden, _ = model.decode(torch.cat([first, labels[:, :-1]], dim=1), encoded, None)
     real = torch.arange(labels.shape[1], device=labels.device)[None] < lengths[:, None]
-    logits = model.output(hidden[real])  # [words, V]
-    likely = -F.cross_entropy(logits, labels[real], reduction="none")
+    likely = model.given_words(hidden, encoded, labels, real)  # [words]
     return likely.new_zeros(real.shape).masked_scatter(real, likely)
 
 

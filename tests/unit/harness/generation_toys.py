@@ -76,6 +76,7 @@ class Encoded:
 
     values: Tensor  # [B, S, H]
     real: Tensor  # [B, S]
+    words: Tensor  # [B, S]
 
 
 class TinyLSTM(TorchGeneratorModel[Encoded, tuple[Tensor, Tensor]]):
@@ -89,7 +90,7 @@ class TinyLSTM(TorchGeneratorModel[Encoded, tuple[Tensor, Tensor]]):
         self.last = nn.Linear(size, words)
 
     def encode(self, batch: Batch) -> Encoded:
-        return Encoded(self.embedding(batch.text_vec), batch.text_mask)
+        return Encoded(self.embedding(batch.text_vec), batch.text_mask, batch.text_vec)
 
     def decode(
         self, tokens: Tensor, encoded: Encoded, cache: tuple[Tensor, Tensor] | None
@@ -106,6 +107,27 @@ class TinyLSTM(TorchGeneratorModel[Encoded, tuple[Tensor, Tensor]]):
 
     def output(self, hidden: Tensor) -> Tensor:
         return self.last(hidden)
+
+
+COPIED = 0.1
+
+
+class TinyCopier(TinyLSTM):
+    """A part of each next word is copied, from wherever the last hidden values point to."""
+
+    def next_words(self, hidden: Tensor, encoded: Encoded) -> Tensor:
+        own = super().next_words(hidden, encoded).exp() * (1 - COPIED)
+        look = self.look(hidden[:, None], encoded)[:, 0]
+        return own.scatter_add(1, encoded.words, look * COPIED).log()
+
+    def given_words(self, hidden: Tensor, encoded: Encoded, labels: Tensor, real: Tensor) -> Tensor:
+        own = super().given_words(hidden, encoded, labels, real).exp() * (1 - COPIED)
+        same = labels[:, :, None] == encoded.words[:, None]
+        return (own + (self.look(hidden, encoded) * same).sum(-1)[real] * COPIED).log()
+
+    def look(self, hidden: Tensor, encoded: Encoded) -> Tensor:
+        match = hidden @ encoded.values.transpose(1, 2)
+        return match.masked_fill(~encoded.real[:, None], -1e4).softmax(-1)
 
 
 class TinyTransformer(TorchGeneratorModel[Encoded, list[tuple[Tensor, Tensor]]]):
@@ -125,7 +147,7 @@ class TinyTransformer(TorchGeneratorModel[Encoded, list[tuple[Tensor, Tensor]]])
         )
 
     def encode(self, batch: Batch) -> Encoded:
-        return Encoded(self.embedding(batch.text_vec), batch.text_mask)
+        return Encoded(self.embedding(batch.text_vec), batch.text_mask, batch.text_vec)
 
     def decode(
         self, tokens: Tensor, encoded: Encoded, cache: list[tuple[Tensor, Tensor]] | None

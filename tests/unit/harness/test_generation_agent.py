@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from generation_toys import TinyLSTM, TinyTransformer
+from generation_toys import TinyCopier, TinyLSTM, TinyTransformer
 from torch_toys import LAST_TURN, toy, toy_words
 
 from harness import Context, Turn, Vocabulary, evaluate
@@ -27,7 +27,7 @@ from harness.torch.words import UNKNOWN
 OPTIONS = GeneratorOptions(
     text=LAST_TURN, training=TrainingOptions(learning_rate=0.03), batch_size=8
 )
-BOTH = pytest.mark.parametrize("kind", ["LSTM", "Transformer"])
+ALL = pytest.mark.parametrize("kind", ["LSTM", "Transformer", "Copier"])
 
 
 class LSTMAgent(TorchGeneratorAgent):
@@ -40,7 +40,16 @@ class TransformerAgent(TorchGeneratorAgent):
         return TinyTransformer(len(self.words), size=32)
 
 
-KINDS: dict[str, type[TorchGeneratorAgent]] = {"LSTM": LSTMAgent, "Transformer": TransformerAgent}
+class CopierAgent(TorchGeneratorAgent):
+    def build_model(self) -> TinyCopier:
+        return TinyCopier(len(self.words), size=32)
+
+
+KINDS: dict[str, type[TorchGeneratorAgent]] = {
+    "LSTM": LSTMAgent,
+    "Transformer": TransformerAgent,
+    "Copier": CopierAgent,
+}
 
 
 def fresh(kind: str = "LSTM", options: GeneratorOptions = OPTIONS) -> TorchGeneratorAgent:
@@ -66,7 +75,7 @@ def contexts() -> list[Context]:
     return [talk.context(0, context_id=talk.id) for talk in toy()]
 
 
-@BOTH
+@ALL
 def test_a_generator_learns_its_toy_for_all_three_tracks(kind: str) -> None:
     agent = learned(kind)
     assert evaluate(agent, toy(), "f1").score.value >= 0.95
@@ -75,7 +84,7 @@ def test_a_generator_learns_its_toy_for_all_three_tracks(kind: str) -> None:
     assert evaluate(agent, toy(), "ppl", vocabulary=vocabulary).score.value < 2
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("size", [0, 3, 512])
 def test_kept_states_change_no_distribution(kind: str, size: int) -> None:
     agent = asking(kind, replace(OPTIONS, kept_states=size))
@@ -131,16 +140,18 @@ def test_training_forgets_what_was_kept() -> None:
     assert len(agent._kept) == 0
 
 
-def test_official_words_get_what_the_model_gives_them() -> None:
-    agent = learned("LSTM")
+@pytest.mark.parametrize("kind", ["LSTM", "Copier"])
+def test_official_words_get_what_the_model_gives_them(kind: str) -> None:
+    agent = learned(kind)
     counts = dict.fromkeys(agent.words.words[len(SPECIALS) :: 2], 9) | {"zyx": 1, "wvu": 1}
     vocabulary = Vocabulary.from_counts(counts)
     (row,) = agent.next_word_probabilities(contexts()[:1], [["a"]], vocabulary)
     with torch.no_grad():
         batch = agent.batchify(agent.observe(contexts()[:1]))
         inputs = torch.tensor([[1, agent.words.index["a"]]])
-        hidden, _ = agent.model.decode(inputs, agent.model.encode(batch), None)
-        own = agent.model.output(hidden[0, -1]).softmax(-1)
+        encoded = agent.model.encode(batch)
+        hidden, _ = agent.model.decode(inputs, encoded, None)
+        own = agent.model.next_words(hidden[:, -1], encoded)[0].exp()
     wanted = np.zeros(len(vocabulary))
     for place, word in enumerate(vocabulary.words[len(SPECIALS) :], len(SPECIALS)):
         known = agent.words.index.get(word)
@@ -150,7 +161,7 @@ def test_official_words_get_what_the_model_gives_them() -> None:
     assert (row[len(SPECIALS) :] > 0).all()
 
 
-@BOTH
+@ALL
 @pytest.mark.parametrize("inference", ["greedy", "beam", "nucleus"])
 def test_answers_are_the_same_alone_and_together(kind: str, inference: str) -> None:
     search = SearchOptions(inference=inference, temperature=2.0, n_best=2)  # type: ignore[arg-type]
@@ -196,8 +207,10 @@ def test_a_beam_gives_alternatives_and_is_drawn() -> None:
 # Ranking.
 
 
-def scored(by: str, *, with_end: bool = False, background: bool = True) -> list[list[float]]:
-    scoring = ScoringOptions(by=by, with_end=with_end)  # type: ignore[arg-type]
+def scored(
+    by: str, *, with_end: bool = False, background: bool = True, part: float = 1.0
+) -> list[list[float]]:
+    scoring = ScoringOptions(by=by, with_end=with_end, background=part)  # type: ignore[arg-type]
     agent = asking("LSTM", replace(OPTIONS, scoring=scoring))
     agent.set_background(contexts()[5:] if background else ())
     return agent.score_candidates(contexts()[:2], [["a cup of it", "chess"], ["it makes"]])
@@ -218,6 +231,15 @@ def test_pmi_is_the_gain_over_the_background() -> None:
     means = np.mean(usual, axis=0)
     np.testing.assert_allclose(pmi[0], np.array(total[0]) - means[:2], rtol=1e-4)
     np.testing.assert_allclose(pmi[1], np.array(total[1]) - means[2:], rtol=1e-4)
+
+
+def test_a_part_of_the_background_lies_between_the_sum_and_pmi() -> None:
+    total, half, pmi = scored("sum"), scored("pmi", part=0.5), scored("pmi")
+    between = [(a + b) / 2 for a, b in zip(total[0], pmi[0], strict=True)]
+    np.testing.assert_allclose(half[0], between, rtol=1e-5)
+    np.testing.assert_allclose(scored("pmi", part=0.0)[0], total[0], rtol=1e-5)
+    with pytest.raises(UsageError, match=r"scoring\.background is -1"):
+        ScoringOptions(background=-1)
 
 
 def test_pmi_without_a_background_is_refused() -> None:

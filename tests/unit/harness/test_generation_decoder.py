@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from generation_toys import TinyLSTM, TinyTransformer
+from generation_toys import TinyCopier, TinyLSTM, TinyTransformer
 
 from harness.dialogue import Context
 from harness.torch.batch import Batch, Observation, batchify
@@ -28,7 +28,7 @@ def batch(texts: list[tuple[int, ...]] = TEXTS) -> Batch:
     return batchify([Observation(Context(str(n)), text) for n, text in enumerate(texts)])
 
 
-KINDS = pytest.mark.parametrize("kind", [TinyLSTM, TinyTransformer])
+KINDS = pytest.mark.parametrize("kind", [TinyLSTM, TinyTransformer, TinyCopier])
 
 
 @KINDS
@@ -59,8 +59,9 @@ def test_rows_that_change_places_keep_their_history(kind: type[Model]) -> None: 
     whose = torch.arange(len(TEXTS))
     for step in range(5):
         likely, state = decoder.step(said[:, -1], state)
-        hidden, _ = model.decode(said, select(encoded, whose), None)
-        assert torch.allclose(likely, model.output(hidden[:, -1]).log_softmax(-1))
+        heard = select(encoded, whose)
+        hidden, _ = model.decode(said, heard, None)
+        assert torch.allclose(likely, model.next_words(hidden[:, -1], heard))
         rows = torch.randint(0, len(said), (6,), generator=torch.Generator().manual_seed(step))
         state, whose = decoder.reorder(state, rows), whose[rows]
         said = torch.cat([said[rows], torch.randint(4, WORDS, (6, 1))], dim=1)
