@@ -1,57 +1,72 @@
-"""The ranker as an agent: it ranks given replies, and answers with the best it was trained on."""
+"""The ranker as an agent: it ranks given replies, and answers with the best of its training's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
-import torch
-from model import Config, Ranker
+from model import Ranker, Shape
+from replies import sayable
+from tfidf import TfIdf
 
-from harness import Context
-from harness.text import normalise
-from harness.torch import checkpoint
+from harness.dialogue import Dialogue, Example
+from harness.errors import UsageError
+from harness.torch.options import TorchOptions
+from harness.torch.pretrained import Pretrained, fill
+from harness.torch.ranker import RankerModel, RankerOptions, TorchRankerAgent
+from harness.torch.vectors import PARTNER_TOKEN, SELF_TOKEN
 
 CHECKPOINT = Path(__file__).parent / "checkpoint"
 
 
-class RankerAgent:
-    """Scores a reply by its cosine with the context; chats by retrieving a training reply."""
+@dataclass(frozen=True, kw_only=True)
+class Options(RankerOptions):
+    """A ranker's options with the shape of its model."""
 
-    def __init__(self, folder: Path = CHECKPOINT) -> None:
-        stored = checkpoint.load(folder, baseline="ranker")
-        self.model = Ranker(stored.words, Config(**stored.config["model"]))
-        stored.into(self.model)
-        self.replies: list[str] = stored.config["replies"]
-        self.keys = [normalise(reply) for reply in self.replies]
-        with torch.inference_mode():
-            self.table = self.model.table()
-            self.bank = self._encode(self.replies)  # [replies, D]
+    model: Shape = field(default_factory=Shape)
 
-    @torch.inference_mode()
-    def score_candidates(
-        self, contexts: Sequence[Context], candidates: Sequence[Sequence[str]]
-    ) -> list[list[float]]:
-        """The cosine of each candidate with its context."""
-        vectors = self._contexts(contexts)
-        return [
-            (self._encode(replies) @ vector).tolist()
-            for vector, replies in zip(vectors, candidates, strict=True)
-        ]
 
-    @torch.inference_mode()
-    def respond(self, contexts: Sequence[Context]) -> list[str]:
-        """The training reply nearest to each context that was not said in it before."""
-        return [
-            self._first_unsaid(context, (self.bank @ vector).argsort(descending=True, stable=True))
-            for context, vector in zip(contexts, self._contexts(contexts), strict=True)
-        ]
+class RankerAgent(TorchRankerAgent):
+    """A dual encoder, or TF-IDF, as `options.model.encoder` says."""
 
-    def _contexts(self, contexts: Sequence[Context]) -> torch.Tensor:
-        return self.model.encode_contexts(self.table, [self.model.slots(c) for c in contexts])
+    baseline: ClassVar[str | None] = "ranker"
+    options_type: ClassVar[type[TorchOptions]] = Options
+    options: Options
 
-    def _encode(self, replies: Sequence[str]) -> torch.Tensor:
-        return self.model.encode_replies(self.table, [self.model.words.ids(r) for r in replies])
+    def build_model(self) -> RankerModel:
+        """The model of the options."""
+        shape = self.options.model
+        if shape.encoder == "tfidf":
+            return TfIdf(len(self.words), share=shape.share)
+        partner, own = self.words.numbers((PARTNER_TOKEN, SELF_TOKEN))
+        return Ranker(len(self.words), shape, marks=(partner, own))
 
-    def _first_unsaid(self, context: Context, order: torch.Tensor) -> str:
-        said = {normalise(turn.text) for turn in context.turns if turn.speaker == "self"}
-        best = (i for i in order[: len(said) + 1].tolist() if self.keys[i] not in said)
-        return self.replies[next(best, int(order[0]))]
+    def start_from(self, pretrained: Pretrained) -> None:
+        """Put the vectors of a file in the place of the first embeddings of its words."""
+        if not isinstance(self.model, Ranker):
+            raise UsageError("tfidf has no vectors of words; --vectors is for the other encoders")
+        fill(self.model.embedding.weight, pretrained, seed=self.options.seed)
+        self.forget()
+
+    def count(self, dialogues: Iterable[Dialogue]) -> None:
+        """Learn how rare words are, from what is said in these talks; TF-IDF's whole training."""
+        assert isinstance(self.model, TfIdf)
+        turns = (
+            turn for talk in dialogues for example in talk.examples for turn in _turns(example)
+        )
+        self.model.count(map(self.vectoriser.reply, turns))
+
+    def answer_from(self, dialogues: Iterable[Dialogue]) -> None:
+        """Say the replies of these talks, but for those with a blank that was never filled in."""
+        replies = sayable(dialogues)
+        if replies:
+            self.set_fixed(replies)
+
+
+def _turns(example: Example) -> tuple[str, ...]:
+    return (*example.partner, *example.replies)
+
+
+def make_agent() -> RankerAgent:
+    """The trained agent, as the track files start it."""
+    return RankerAgent.load(CHECKPOINT)

@@ -1,41 +1,47 @@
-"""Train the ranker: cross-entropy over the replies of a batch, a fixed number of steps."""
+"""Train the ranker: cross-entropy over the replies of a batch, by the recipe of its encoder."""
 
-from dataclasses import asdict
+import argparse
 
-from model import Config, Ranker
+from agent import RankerAgent
+from mirror import both, tells_nothing
+from recipes import RECIPES
 
-from harness.cli.training import Options, run
-from harness.text import normalise
-from harness.torch import checkpoint
-from harness.torch.training import batches, fit, pairs, prepare
-from harness.torch.words import Words
-
-STEPS, BATCH, RATE = 400, 256, 3e-3
-MAX_REPLIES = 20_000  # of the training set, kept to answer from
+from harness.cli.training import Run, main
+from harness.torch.learning import examples
+from harness.torch.pretrained import read_vectors
+from harness.torch.vectors import learn_words
 
 
-def train(options: Options) -> None:
-    """Learn from the training split and write the checkpoint."""
-    examples = pairs(options.dialogues())
-    prepare(seed=options.seed, threads=options.threads)
-    texts = (text for context, reply in examples for text in (*context.persona, reply))
-    heard = (context.turns[-1].text for context, _ in examples)
-    words = Words.build([*texts, *heard], minimum=2)
-    model = Ranker(words, Config())
-    contexts = [model.slots(context) for context, _ in examples]
-    replies = [words.ids(reply) for _, reply in examples]
-    fit(
-        model,
-        lambda batch: model.loss([contexts[i] for i in batch], [replies[i] for i in batch]),
-        batches(len(examples), size=BATCH, seed=options.seed),
-        steps=options.steps,
-        rate=RATE,
-        name="ranker",
+def add(parser: argparse.ArgumentParser) -> None:
+    """The ranker's own options."""
+    parser.add_argument(
+        "--encoder", choices=RECIPES, default="bow", help="what reads texts (%(default)s)"
     )
-    said = {normalise(reply): reply for _, reply in examples}
-    config = {"model": asdict(model.config), "replies": list(said.values())[:MAX_REPLIES]}
-    checkpoint.save(options.out, weights=model.state_dict(), config=config, words=words)
+    parser.add_argument(
+        "--vectors", metavar="FILE", help="fastText or GloVe vectors of words, as text"
+    )
+
+
+def train(run: Run) -> None:
+    """Learn from the training split, select by the validation split, write the checkpoint."""
+    recipe = RECIPES[run.own.encoder]
+    options = run.options(recipe.options)
+    words = learn_words(run.train, options=options.text, minimum=2)
+    agent = RankerAgent(words, options, device=run.device)
+    agent.answer_from(run.train)
+    if run.own.vectors is not None:
+        vectors = read_vectors(run.own.vectors, words)
+        agent.start_from(vectors)
+        print(f"train: {vectors}")
+    if recipe.plan is None:
+        agent.count(run.train)
+        run.keep(agent)
+        return
+    inline = options.ranking.candidates == "inline"  # which other sides have not
+    talks = run.train if inline else both(run.train)
+    observed = [one for one in examples(agent, talks) if not tells_nothing(one.context)]
+    run.learn(agent, recipe.plan, train=observed)
 
 
 if __name__ == "__main__":
-    run(train, steps=STEPS)
+    main(train, add=add)

@@ -5,7 +5,7 @@ An own ranker is a `RankerModel` and four lines of agent that build it; see `doc
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,9 +13,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from harness.dialogue import Context
 from harness.errors import UsageError
 from harness.torch import encodings, sources
 from harness.torch.agent import TorchAgent
+from harness.torch.bank import Bank
 from harness.torch.batch import Batch, Loss, Metrics, Output
 from harness.torch.checkpoint import Checkpoint
 from harness.torch.encodings import LISTED, Encodings
@@ -33,6 +35,9 @@ class RankerModel(nn.Module, ABC):
         None, as here, where a model reads a candidate only together with its context.
         """
         return None
+
+    def forget(self) -> None:
+        """Drop what was computed from the weights alone and kept; called when they have moved."""
 
     @abstractmethod
     def score_candidates(self, batch: Batch, vectors: Tensor, encodings: Tensor | None) -> Tensor:
@@ -103,6 +108,7 @@ class TorchRankerAgent(TorchAgent):
     ) -> None:
         super().__init__(words, options, device=device)
         self.encodings = Encodings(self.options.ranking)
+        self.bank = Bank(_BANK * self.options.cache)
         self._fixed: Fixed | None = None
         self._vocabulary: Fixed | None = None
 
@@ -133,19 +139,51 @@ class TorchRankerAgent(TorchAgent):
         loss = F.cross_entropy(scores, pool.targets)
         return Loss(loss, _metrics(loss, scores, targets=pool.targets))
 
+    def score_candidates(
+        self, contexts: Sequence[Context], candidates: Sequence[Sequence[str]]
+    ) -> list[list[float]]:
+        """One score per candidate per context; encodings of candidates are kept in a bank."""
+        pairs = zip(self.observe(contexts), candidates, strict=True)
+        asked = [replace(one, candidates=tuple(row)) for one, row in pairs]
+        answers = zip(self.answer(asked), candidates, strict=True)
+        return [list(answer.scores) or [0.0] * len(row) for answer, row in answers]
+
+    @torch.inference_mode()
     def eval_step(self, batch: Batch) -> Output:
         """Scores of the batch's candidates, or the best replies of the list where it has none."""
         if batch.candidates is None:
             return self._choose(batch)
-        scores = (
-            self._scores(batch, sources.inline(unlabelled(batch)).to(self.device)).float().tolist()
+        scores = self._asked(batch).float()
+        order = scores.argsort(dim=1, descending=True, stable=True).tolist()
+        rows = zip(scores.tolist(), order, batch.candidates, strict=True)
+        scored, ranked = [], []
+        for row, places, own in rows:
+            count = len(own)
+            best = places if count == len(places) else [at for at in places if at < count]
+            scored.append(row[:count])
+            ranked.append([own[place] for place in best])
+        return Output([row[0] if row else "" for row in ranked], ranked, scores=scored)
+
+    def _asked(self, batch: Batch) -> Tensor:
+        """Scores `[B, C]` of each row's candidates; beyond a row's own they mean nothing."""
+        assert batch.candidates is not None
+        found = self.bank.of(
+            batch.candidates,
+            ids=self.vectoriser.reply,
+            encode=lambda vectors: self.encode_candidates(vectors.to(self.device)),
         )
-        rows = [row[: len(own)] for row, own in zip(scores, batch.candidates, strict=True)]
-        ranked = [
-            tuple(sorted(own, key=dict(zip(own, row, strict=True)).__getitem__, reverse=True))
-            for own, row in zip(batch.candidates, rows, strict=True)
-        ]
-        return Output([row[0] if row else "" for row in ranked], ranked, scores=rows)
+        if found is not None:
+            return self.model.score_candidates(batch, found.vectors, found.encodings)
+        pool = sources.inline(self._with_ids(unlabelled(batch)))
+        return self._scores(batch, pool.to(self.device))
+
+    def _with_ids(self, batch: Batch) -> Batch:
+        """The batch with its candidates in ids, where it has them as texts only."""
+        rows = tuple(
+            replace(row, candidate_vecs=tuple(map(self.vectoriser.reply, row.candidates)))
+            for row in batch.observations
+        )
+        return replace(batch, observations=rows)
 
     def encode_candidates(self, vectors: Tensor) -> Tensor | None:
         """The model's encodings of texts `[N, L]`, made in pieces where no gradient is kept."""
@@ -178,6 +216,15 @@ class TorchRankerAgent(TorchAgent):
     def forget(self) -> None:
         """The weights have moved: encodings are of the past."""
         self.encodings.forget()
+        self.bank.forget()
+        self.model.forget()
+
+    @torch.inference_mode()
+    def get_ready(self) -> None:
+        """Encode the list, so that a checkpoint holds its encodings."""
+        self.model.eval()
+        if self._fixed is not None:
+            self._known(self._fixed)
 
     def files(self) -> dict[str, bytes]:
         """The list and, where they are known, its encodings."""
@@ -246,6 +293,8 @@ class TorchRankerAgent(TorchAgent):
 
 
 _PIECE = 512  # texts that are encoded at a time
+
+_BANK = 8  # texts of candidates that are kept, for each context that is (`cache`)
 
 
 def _metrics(loss: Tensor, scores: Tensor, *, targets: Tensor) -> Metrics:

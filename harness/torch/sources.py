@@ -40,8 +40,14 @@ class Pool:
     targets: Tensor | None = None  # [B]
 
     def own_vectors(self) -> Tensor:
-        """Ids of candidates: `[N, L]` where each row has all, else `[B, C, L]`."""
-        return self.vectors if self.places is None else self.vectors[self.places]
+        """Ids of candidates: `[N, L]` where each row has all, else `[B, C, L]`.
+
+        In the latter, what does not count is only padding.
+        """
+        if self.places is None:
+            return self.vectors
+        vectors = self.vectors[self.places]
+        return vectors if self.counts is None else vectors * self.counts[..., None]
 
     def own(self, encodings: Tensor) -> Tensor:
         """Encodings of the texts `[N, D]` as those of candidates, `[N, D]` or `[B, C, D]`."""

@@ -5,15 +5,14 @@ read as an unknown word, so nobody talks himself into another person's turn. The
 `__SILENCE__`, a whole turn by ConvAI2's convention, which has an id of its own.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from harness.dialogue import SILENCE, Context, Dialogue, Turn
 from harness.text import SPECIALS, split_words
 from harness.torch.batch import Ids, Observation
 from harness.torch.options import TextOptions
-from harness.torch.recent import Recent
 from harness.torch.words import END, UNKNOWN, Words
 
 _KEPT_LINES, _KEPT_LENGTH = 1 << 14, 1000
@@ -117,22 +116,29 @@ class Vectoriser:
         return [self._ids(mark) + self._ids(text) for mark, text in lines]
 
     def _turn(self, turn: Turn) -> Ids:
-        ids = (self._mark[SILENCE_TOKEN],) if turn.text == SILENCE else self._ids(turn.text)
-        return (self._mark[_person(turn)], *ids) if self.options.person_tokens else ids
+        if len(turn.text) <= _KEPT_LENGTH:
+            return self._kept_turns(turn.text, _person(turn))
+        return self._said(turn.text, _person(turn))
+
+    def _said(self, text: str, person: str) -> Ids:
+        ids = (self._mark[SILENCE_TOKEN],) if text == SILENCE else self._ids(text)
+        return (self._mark[person], *ids) if self.options.person_tokens else ids
 
     def _ids(self, text: str) -> Ids:
         """A text in ids; the turns of a talk come again with each of its examples, so keep them."""
-        known = self._lines.get(text)
-        if known is None:
-            marks = self._marks
-            known = tuple(UNKNOWN if id_ in marks else id_ for id_ in self.words.ids(text))
-            if len(text) <= _KEPT_LENGTH:
-                self._lines.put(text, known)
-        return known
+        return self._kept_ids(text) if len(text) <= _KEPT_LENGTH else self._read(text)
+
+    def _read(self, text: str) -> Ids:
+        number = self._sayable.get
+        return tuple([number(word, UNKNOWN) for word in split_words(text)])
 
     @cached_property
-    def _lines(self) -> Recent[str, Ids]:
-        return Recent(_KEPT_LINES)
+    def _kept_ids(self) -> Callable[[str], Ids]:
+        return lru_cache(maxsize=_KEPT_LINES)(self._read)
+
+    @cached_property
+    def _kept_turns(self) -> Callable[[str, str], Ids]:
+        return lru_cache(maxsize=_KEPT_LINES)(self._said)
 
     @cached_property
     def _mark(self) -> dict[str, int]:
@@ -143,8 +149,10 @@ class Vectoriser:
         return self.words.ids(self.options.delimiter)
 
     @cached_property
-    def _marks(self) -> frozenset[int]:
-        return frozenset(self.words.numbers([*SPECIALS, *MARKS])) - {UNKNOWN}
+    def _sayable(self) -> dict[str, int]:
+        """The words that a text may spell, by id: all but the marks."""
+        marks = {*SPECIALS, *MARKS}
+        return {word: id_ for word, id_ in self.words.index.items() if word not in marks}
 
 
 def _person(turn: Turn) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 from torch_toys import REPLIES, SIGHTS, ToyOptions, ToyRanker, ToyReader, fresh, toy, toy_options
 
 from harness import evaluate
@@ -190,3 +191,48 @@ def test_persona_and_turns_may_be_memories() -> None:
     learn(agent, examples(agent, toy()), plan=Plan(updates=60))
 
     assert evaluate(agent, toy(), "hits").score.value >= 0.95
+
+
+class Thrifty(ToyRanker):
+    """Counts the texts that it encodes."""
+
+    encoded = 0
+
+    def encode_candidates(self, vectors: Tensor) -> Tensor | None:
+        self.encoded += len(vectors)
+        return super().encode_candidates(vectors)
+
+
+def test_a_candidate_is_encoded_once_until_the_weights_move(learned: Path) -> None:
+    agent = Thrifty.load(learned)
+    first = agent.score_candidates([question("tea")], [REPLIES])
+    again = agent.score_candidates([question("rain"), question("tea")], [REPLIES[::-1], REPLIES])
+    assert agent.encoded == len(REPLIES)
+    assert again[1] == pytest.approx(first[0], abs=1e-5)
+
+    agent.train_step(agent.batchify(examples(agent, toy())))
+    agent.encoded = 0
+    moved = agent.score_candidates([question("tea")], [REPLIES])
+    assert agent.encoded == len(REPLIES)
+    assert moved != first
+
+
+def test_what_is_kept_of_candidates_is_bounded(learned: Path) -> None:
+    agent = Thrifty.load(learned)
+    agent.bank.size = 15
+    for start in range(30):
+        row = [f"reply {number}" for number in range(start, start + 10)]
+        plain = ToyRanker.load(learned).score_candidates([question("tea")], [row])[0]
+        assert agent.score_candidates([question("tea")], [row])[0] == pytest.approx(plain, abs=1e-5)
+        assert len(agent.bank) <= 15
+
+
+def test_a_ranker_that_is_ready_keeps_its_encodings(learned: Path, tmp_path: Path) -> None:
+    agent = Thrifty.load(learned)
+    agent.get_ready()
+    agent.save(tmp_path / "c")
+
+    ready = Thrifty.load(tmp_path / "c")
+
+    assert ready.respond([question("tea")]) == [REPLIES[0]]
+    assert ready.encoded == 0
