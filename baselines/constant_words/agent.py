@@ -3,30 +3,39 @@
 On ConvAI2 such a constant beat every entrant's F1; a board that shows it is easier to read.
 """
 
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from harness import Context
-from harness.errors import UsageError
+from harness import Context, stored
 
 CHECKPOINT = Path(__file__).parent / "checkpoint"
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What train.py chose."""
+
+    reply: str
 
 
 class ConstantAgent:
     """Says the words that train.py chose."""
 
-    def __init__(self, folder: Path = CHECKPOINT) -> None:
-        try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise UsageError(
-                f"no checkpoint in {folder}; make one with "
-                f"`rostrum train constant-words --data DIR --out {folder}`",
-                code="no_checkpoint",
-            ) from None
-        self.reply = str(config["reply"])
+    def __init__(self, learned: Learned) -> None:
+        self.reply = learned.reply
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The agent of a checkpoint."""
+        return cls(stored.read(Learned, folder, baseline="constant-words"))
 
     def respond(self, contexts: Sequence[Context]) -> list[str]:
         """The same words every time."""
         return [self.reply for _ in contexts]
+
+
+def make_agent() -> ConstantAgent:
+    """The agent, as the track files start it."""
+    return ConstantAgent.load(CHECKPOINT)

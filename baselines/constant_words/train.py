@@ -1,9 +1,8 @@
 """Choose the constant reply: the k commonest words, k where F1 over the training set is best."""
 
-import json
 from collections import Counter
 
-from harness.cli.training import Options, run
+from harness.cli.training import Run, main
 from harness.metrics import f1
 from harness.text import normalise
 
@@ -11,18 +10,15 @@ MOST_WORDS = 24
 LOOKED_AT = 3000  # replies, spread evenly over the training set
 
 
-def train(options: Options) -> None:
-    """Choose from the training split and write config.json."""
-    dialogues = options.dialogues()
-    replies = [example.replies[0] for dialogue in dialogues for example in dialogue.examples]
+def train(run: Run) -> None:
+    """Choose from the training split."""
+    replies = [example.replies[0] for dialogue in run.train for example in dialogue.examples]
     counts = Counter(word for reply in replies for word in normalise(reply).split())
     common = sorted(counts, key=lambda word: (-counts[word], word))[:MOST_WORDS]
     sample = replies[:: max(1, len(replies) // LOOKED_AT)]
     constants = [" ".join(common[:length]) for length in range(1, len(common) + 1)]
     reply = max(constants, key=lambda constant: mean_f1(constant, sample), default="hello")
-    options.out.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"reply": reply}, ensure_ascii=False)
-    (options.out / "config.json").write_text(text + "\n", encoding="utf-8")
+    run.write({"config.json": {"reply": reply}})
 
 
 def mean_f1(constant: str, replies: list[str]) -> float:
@@ -31,4 +27,4 @@ def mean_f1(constant: str, replies: list[str]) -> float:
 
 
 if __name__ == "__main__":
-    run(train, steps=1)
+    main(train)

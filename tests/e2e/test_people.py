@@ -218,7 +218,7 @@ def _trained(stage: Stage, name: str) -> int:
         parts = {split: getattr(made, split)[:40] for split in ("train", "valid", "test")}
         sample.Sample(**parts).write(data)
     checkpoint, folder = stage.base / f"{name}-checkpoint", stage.base / name
-    stage.rostrum("train", name, "--data", str(data), "--out", str(checkpoint), "--steps", "20")
+    stage.rostrum("train", name, "--data", str(data), "--out", str(checkpoint), "--updates", "20")
     stage.rostrum("new", str(folder), "--like", name, "--checkpoint", str(checkpoint))
     return stage.team_from(name, folder)
 

@@ -49,7 +49,7 @@ SANDBOXES = ("docker", "bubblewrap")
 @click.option("--people", is_flag=True, help="Go on to the lock and invite one rater: you.")
 @click.option("--no-serve", is_flag=True, help="End when the board is made.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The site's port; default: 8000.")
-@click.option("--steps", type=click.IntRange(min=1), hidden=True, help="Train less, for tests.")
+@click.option("--updates", type=click.IntRange(1), hidden=True, help="Train less, for tests.")
 def demo(
     *,
     data: Path | None,
@@ -59,7 +59,7 @@ def demo(
     people: bool,
     no_serve: bool,
     port: int | None,
-    steps: int | None,
+    updates: int | None,
 ) -> None:
     """Train the baselines, submit them, score them on a hidden test set, show the board."""
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's `&` makes it ignored
@@ -68,7 +68,7 @@ def demo(
         raise UsageError(f"{out.parent} is not a folder; --json names a file in a folder")
     try:
         with Show() as show:
-            plan = _plan(data, seed=seed, sandbox=sandbox, steps=steps, show=show)
+            plan = _plan(data, seed=seed, sandbox=sandbox, updates=updates, show=show)
             with story.opened(plan, port=port) as (shell, url):
                 board = story.compete(plan, shell, url, show)
                 document = {"rows": story.rows(board, shell)}
@@ -86,7 +86,7 @@ def demo(
 
 
 def _plan(
-    data: Path | None, *, seed: int, sandbox: str | None, steps: int | None, show: Show
+    data: Path | None, *, seed: int, sandbox: str | None, updates: int | None, show: Show
 ) -> Plan:
     """What this run is about; the sample is generated, and the sandbox chosen, if not given."""
     root = from_environment().cache_directory.absolute() / "demo"
@@ -101,7 +101,7 @@ def _plan(
         with show.step("Generating the sample data"):
             Shell(os.environ, root).run("data", "sample", "--out", str(data), "--seed", str(seed))
     data = data.absolute()
-    return Plan(root, data, data_key(data), seed, sandbox, steps)
+    return Plan(root, data, data_key(data), seed, sandbox, updates)
 
 
 def _write(out: Path | None, document: Mapping[str, Any], show: Show) -> None:

@@ -22,23 +22,42 @@ FILE = "{split}_self_original.txt"
 class Entry:
     """One team of the demo.
 
-    `package` is its folder in `baselines`. A sanity entry is shown on the board and not ranked.
+    `package` is its folder in `baselines`. It is trained for `updates`, fewer than its recipe's:
+    a demo is over before a model has learned all it can. A sanity entry learns nothing; it is
+    shown on the board and not ranked.
     """
 
     name: str
     package: str
-    sanity: bool = False
+    updates: int | None = None
+
+    @property
+    def sanity(self) -> bool:
+        """Whether it stands on the board only for what it shows of the metrics."""
+        return self.updates is None
 
 
 ENTRIES = (
-    Entry("seq2seq", "seq2seq"),  # first, because it takes the longest
-    Entry("ranker", "ranker"),
-    Entry("kvmemnn", "kvmemnn"),
-    Entry("constant-words", "constant_words", sanity=True),
-    Entry("word-frequency", "word_frequency", sanity=True),
+    Entry("seq2seq", "seq2seq", updates=150),  # first, because it takes the longest
+    Entry("lm", "lm", updates=20),
+    Entry("ranker", "ranker", updates=150),
+    Entry("kvmemnn", "kvmemnn", updates=150),
+    Entry("tfidf-retrieval", "tfidf_retrieval"),
+    Entry("repeat-partner", "repeat_partner"),
+    Entry("random-reply", "random_reply"),
+    Entry("constant-words", "constant_words"),
+    Entry("word-frequency", "word_frequency"),
 )
 
-_SHARED_RECIPE = ("torch", "data", "text.py", "cli/training.py", "dialogue.py")
+_SHARED_RECIPE = (
+    "torch",
+    "data",
+    "metrics",
+    "text.py",
+    "stored.py",
+    "cli/training.py",
+    "dialogue.py",
+)
 """Parts of the harness on which a trained entry depends, beside its own files."""
 
 
@@ -46,7 +65,7 @@ _SHARED_RECIPE = ("torch", "data", "text.py", "cli/training.py", "dialogue.py")
 class Plan:
     """One run: `root` is the demo's cache, `data_key` the hash of the three splits.
 
-    `steps` is how long entries are trained (None: as each train.py says).
+    `updates` is how long entries are trained (None: as each entry says).
     """
 
     root: Path
@@ -54,7 +73,7 @@ class Plan:
     data_key: str
     seed: int
     sandbox: str
-    steps: int | None = None
+    updates: int | None = None
 
     @property
     def competition_id(self) -> str:
@@ -77,8 +96,12 @@ class Plan:
 
     def entry_key(self, entry: Entry) -> str:
         """What the trained entry depends on."""
-        parts = (self.data_key, str(self.seed), str(self.steps or ""), recipe_key(entry.package))
-        return _digest(*parts)[:16]
+        updates = str(self.updates_of(entry) or "")
+        return _digest(self.data_key, str(self.seed), updates, recipe_key(entry.package))[:16]
+
+    def updates_of(self, entry: Entry) -> int | None:
+        """How long the entry is trained; None for one that learns nothing."""
+        return None if entry.sanity else self.updates or entry.updates
 
     def checkpoint(self, entry: Entry) -> Path:
         """What training wrote."""

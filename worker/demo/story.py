@@ -153,10 +153,11 @@ def _train(plan: Plan, entry: Entry, shell: Shell, show: Show) -> None:
         checkpoint, folder = plan.checkpoint(entry), plan.folder(entry)
         for old in (checkpoint, folder):
             shutil.rmtree(old, ignore_errors=True)
-        steps = ("--steps", str(plan.steps)) if plan.steps else ()
+        updates = plan.updates_of(entry)
+        short = ("--updates", str(updates)) if updates else ()
         where = ("--data", str(plan.data), "--out", str(checkpoint))
         seed = ("--seed", str(plan.seed))
-        shell.follow("train", entry.name, *where, *seed, *steps, each=step.busy)
+        shell.follow("train", entry.name, *where, *seed, *short, each=step.busy)
         shell.run("new", str(folder), "--like", entry.name, "--checkpoint", str(checkpoint))
         repos.make(plan.repo(entry), folder)
 

@@ -4,7 +4,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
+from typing import Any, get_type_hints
 
 from baselines.commands import folder
 from harness.dialogue import Context, Dialogue, Example, Turn
@@ -34,29 +36,83 @@ SIGHTS = [
     ("plants", "ferns fill the bath"),
     ("games", "cards with neighbours"),
     ("cities", "lisbon stole someone's heart"),
+    ("cheese", "goats gave us plenty"),
+    ("owls", "one hoots behind our barn"),
+    ("pianos", "mine needs tuning badly"),
+    ("planes", "turbulence frightens nobody"),
+    ("apples", "green ones taste best"),
+    ("rugby", "broke both wrists once"),
+    ("poems", "haiku fit into pockets"),
+    ("sharks", "met six while diving"),
+    ("socks", "striped pairs always vanish"),
+    ("opera", "verdi makes strangers cry"),
+    ("caves", "bats sleep there all day"),
+    ("farms", "cows wake up at four"),
+    ("masks", "carnival lasts one week"),
+    ("trams", "line seven stops outside"),
+    ("mushrooms", "found chanterelles yesterday"),
+    ("kites", "wind was too strong"),
+    ("castles", "ghosts haunt every tower"),
+    ("lemons", "sour things cheer people"),
+    ("drums", "practising annoys parents"),
+    ("ants", "they carried off lunch"),
+    ("islands", "no cars allowed anywhere"),
+    ("puzzles", "missing pieces drive aunt mad"),
+    ("deserts", "camels spit on tourists"),
+    ("ice", "skating came before talking"),
+    ("pottery", "clay under each nail"),
+    ("wolves", "heard some howling far north"),
 ]
-STEPS = {"ranker": 60, "kvmemnn": 60, "seq2seq": 150}
+"""What can be asked about, and what is always replied."""
+
+AGAIN = 7
+"""A dialogue's second question is about the sight that stands so many further on."""
+
+RATE = ("--set", "training.learning_rate=0.006")
+STILL = ("--set", "model.dropout=0")
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "ranker": ("ranker", "--encoder", "bow", "--updates", "40"),
+    "ranker-lstm": ("ranker", "--encoder", "lstm", "--updates", "80"),
+    "ranker-transformer": ("ranker", "--encoder", "transformer", "--updates", "80"),
+    "kvmemnn": ("kvmemnn", "--updates", "300"),
+    "kvmemnn-modern": ("kvmemnn", "--modern", "--updates", "40"),
+    "seq2seq": ("seq2seq", "--updates", "250", *RATE, "--set", "model.dropout=0.1"),
+    "lm": ("lm", "--updates", "110", *RATE),
+    "lm-transformer": ("lm", "--kind", "transformer", "--updates", "150", *RATE, *STILL),
+    "tfidf-retrieval": ("tfidf-retrieval",),
+    "repeat-partner": ("repeat-partner",),
+    "random-reply": ("random-reply",),
+    "constant-words": ("constant-words",),
+    "word-frequency": ("word-frequency",),
+}
+"""What is trained on the toy set, each by its arguments of `rostrum train` but for the folders."""
+
+SANITY = ("tfidf-retrieval", "repeat-partner", "random-reply", "constant-words", "word-frequency")
+LEARNED = tuple(variant for variant in VARIANTS if variant not in SANITY)
+LANGUAGE = ("seq2seq", "lm", "lm-transformer")
+RETRIEVAL = tuple(variant for variant in LEARNED if variant not in LANGUAGE)
 
 
 def toy() -> list[Dialogue]:
-    """A talk of one example per sight; what was asked decides the reply."""
-    replies = [reply for _, reply in SIGHTS]
-    examples = [
-        Example(
-            partner=(f"what about {sight} ?",),
-            replies=(reply,),
-            candidates=(*(replies * 2)[i + 1 : i + 20], reply),
-        )
-        for i, (sight, reply) in enumerate(SIGHTS)
-    ]
+    """Fifty talks of two examples; what was asked decides the reply."""
     return [
         Dialogue(
-            id=str(i),
-            persona=(f"i am person {i} .", "i talk a lot ."),
-            examples=(example,),
+            id=str(number),
+            persona=(f"i am person {number} .", "i talk a lot ."),
+            examples=(_example(number), _example((number + AGAIN) % len(SIGHTS))),
         )
-        for i, example in enumerate(examples)
+        for number in range(len(SIGHTS))
     ]
+
+
+def _example(number: int) -> Example:
+    sight, reply = SIGHTS[number]
+    others = [other for _, other in SIGHTS * 2]
+    return Example(
+        partner=(f"what about {sight} ?",),
+        replies=(reply,),
+        candidates=(*others[number + 1 : number + 20], reply),
+    )
 
 
 def contexts() -> list[Context]:
@@ -70,6 +126,21 @@ def contexts() -> list[Context]:
         Context("b", ("i am person 2 .", "i talk a lot ."), turns=long),
         Context("c", (), turns=(Turn("partner", "zyzzyva"),)),
         Context("d", ("i own a zyzzyva .",), turns=long[:3]),
+    ]
+
+
+def extremes() -> list[Context]:
+    """What no set holds and an agent may still be asked: nothing, too much, and no words."""
+    many = "what about tea and rain ? " * 400
+    return [
+        Context("nothing"),
+        Context("persona", ("i talk a lot .",)),
+        Context("silence", turns=(Turn("partner", "__SILENCE__"),)),
+        Context("empty", ("",), ("",), (Turn("partner", ""),)),
+        Context("marks", ("__end__",), turns=(Turn("partner", "__null__ __start__ __p2__"),)),
+        Context("long", (many,) * 40, turns=(Turn("partner", many),) * 3),
+        Context("turns", turns=tuple(Turn("self", "what about tea ?") for _ in range(300))),
+        Context("scripts", turns=(Turn("partner", "\N{SNOWMAN} \u0627\u0644 ?!\u200d"),)),
     ]
 
 
@@ -92,3 +163,13 @@ def module_of(name: str, module: str) -> ModuleType:
     """A module of a baseline."""
     with flat(name):
         return import_module(module)
+
+
+def agent_type(name: str) -> Any:  # Any: a class of a submission folder
+    """The class of a baseline's agent: what its `make_agent` gives."""
+    return get_type_hints(module_of(name, "agent").make_agent)["return"]
+
+
+def load(variant: str, checkpoint: Path) -> Any:  # Any: as above
+    """The agent of a variant's checkpoint."""
+    return agent_type(VARIANTS[variant][0]).load(checkpoint)

@@ -50,7 +50,7 @@ def test_a_trained_entry_is_kept_by_data_seed_and_recipe_not_by_sandbox(tmp_path
     assert plan(tmp_path, sandbox="bubblewrap").repo(entry) == one
     assert plan(tmp_path, seed=1).repo(entry) != one
     assert plan(tmp_path, data_key="e").repo(entry) != one
-    assert plan(tmp_path, steps=3).repo(entry) != one
+    assert plan(tmp_path, updates=3).repo(entry) != one
     assert recipe_key("ranker") != recipe_key("kvmemnn")
 
 
