@@ -276,36 +276,3 @@ def _minutes(text: str) -> float:
     if not 0 < value < 1e6:
         raise argparse.ArgumentTypeError(f"{text} is not a number of minutes")
     return value
-
-
-# until the last baseline is moved to `main`
-from dataclasses import dataclass as _dataclass  # noqa: E402
-
-
-@_dataclass(frozen=True)
-class Options:
-    data: Path
-    out: Path
-    steps: int
-    seed: int = 0
-    threads: int = 2
-
-    def dialogues(self) -> list[Dialogue]:
-        return Run(argparse.Namespace(**vars(self))).train
-
-
-def run(train: Callable[[Options], None], *, steps: int) -> None:
-    arguments = command_line().parse_args()
-    try:
-        train(
-            Options(
-                arguments.data,
-                arguments.out,
-                arguments.updates or steps,
-                arguments.seed,
-                arguments.threads,
-            )
-        )
-    except RostrumError as error:
-        print(f"train: {error.message}", file=sys.stderr)
-        sys.exit(error.exit_code)

@@ -1,12 +1,8 @@
-"""The training loop: a fixed number of steps, one schedule, progress to look at.
-
-It knows no model: a recipe gives it parameters to move and a loss for each step.
-"""
+"""What surrounds a training loop: repeatable chance, the order of examples, progress to look at."""
 
 import random
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -14,9 +10,6 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
-from torch import Tensor, nn
-
-from harness.dialogue import Context, Dialogue
 
 
 def prepare(*, seed: int, threads: int) -> None:
@@ -26,15 +19,6 @@ def prepare(*, seed: int, threads: int) -> None:
     torch.use_deterministic_algorithms(mode=True)
     # a debugging aid that costs half the time; mypy does not see a module's property
     setattr(torch.utils.deterministic, "fill_uninitialized_memory", False)  # noqa: B010
-
-
-def pairs(dialogues: Iterable[Dialogue]) -> list[tuple[Context, str]]:
-    """Every example as (what the agent sees, the reply that was given)."""
-    return [
-        (dialogue.context(number, context_id=f"{dialogue.id}/{number}"), example.replies[0])
-        for dialogue in dialogues
-        for number, example in enumerate(dialogue.examples)
-    ]
 
 
 def batches(count: int, *, size: int, seed: int) -> Iterator[list[int]]:
@@ -62,44 +46,6 @@ def bucketed(
         rng.shuffle(starts)
         for start in starts:
             yield numbers[start : start + size]
-
-
-def rate_at(step: int, *, steps: int, warmup: float = 0.1) -> float:
-    """The share of the full learning rate at a step: a linear rise, then a linear fall to 0."""
-    rise = max(1, round(steps * warmup))
-    return min((step + 1) / rise, (steps - step) / max(1, steps - rise))
-
-
-def fit(
-    model: nn.Module,
-    loss_of: Callable[[list[int]], Tensor],
-    order: Iterator[list[int]],
-    *,
-    steps: int,
-    rate: float,
-    name: str,
-    clip: float = 1.0,
-) -> float:
-    """Take `steps` steps of Adam on `loss_of(batch of example numbers)`; the mean of the last 50.
-
-    Gradients are clipped to norm `clip`; the rate follows `rate_at`.
-    """
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate, betas=(0.9, 0.98))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda at: rate_at(at, steps=steps))
-    model.train()
-    losses: deque[float] = deque(maxlen=50)
-    with Progress(name, steps) as progress:
-        for _, batch in zip(range(steps), order, strict=False):
-            optimizer.zero_grad(set_to_none=True)
-            loss = loss_of(batch)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-            nn.utils.clip_grad_norm_(model.parameters(), clip)
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
-            progress.step(sum(losses) / len(losses), examples=len(batch))
-    model.eval()
-    return sum(losses) / max(1, len(losses))
 
 
 class Progress:

@@ -11,7 +11,6 @@ from itertools import chain
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from harness.text import SPECIALS, split_words
@@ -55,23 +54,6 @@ class Words:
     def numbers(self, words: Iterable[str]) -> list[int]:
         """The ids of words that are already split."""
         return [self.index.get(word, UNKNOWN) for word in words]
-
-
-def bags(table: Tensor, rows: Sequence[Sequence[int]]) -> Tensor:
-    """The mean vector of each row's words, `[rows, dimension]`; an empty row is zero.
-
-    `table` holds a vector per word, `[words, dimension]`.
-    """
-    ids = torch.tensor(list(chain.from_iterable(rows)), dtype=torch.long)
-    starts = torch.tensor([0, *map(len, rows)], dtype=torch.long).cumsum(0)[:-1]
-    return F.embedding_bag(ids, table, starts, mode="mean")
-
-
-def duplicates(rows: Sequence[Sequence[int]]) -> Tensor:
-    """True where another row holds the same ids, bool `[rows, rows]`, false on the diagonal."""
-    numbers: dict[tuple[int, ...], int] = {}
-    number = torch.tensor([numbers.setdefault(tuple(row), len(numbers)) for row in rows])
-    return (number[:, None] == number) & ~torch.eye(len(rows), dtype=torch.bool)
 
 
 def padded(rows: Sequence[Sequence[int]], *, minimum: int = 1) -> Tensor:

@@ -12,8 +12,8 @@ import torch
 from harness.errors import UsageError
 from harness.text import SPECIALS
 from harness.torch import checkpoint
-from harness.torch.training import batches, bucketed, rate_at
-from harness.torch.words import UNKNOWN, Words, bags, duplicates, padded
+from harness.torch.training import batches, bucketed
+from harness.torch.words import UNKNOWN, Words, padded
 
 
 def test_words_are_ordered_by_count_and_unknown_ones_have_one_id() -> None:
@@ -25,15 +25,6 @@ def test_words_are_ordered_by_count_and_unknown_ones_have_one_id() -> None:
 
 def test_a_text_cannot_spell_a_special() -> None:
     assert Words.build(["__end__ __end__ word"]).words == (*SPECIALS, "word")
-
-
-def test_bags_are_means_and_an_empty_one_is_zero() -> None:
-    table = torch.tensor([[1.0, 0.0], [3.0, 2.0]])
-    assert bags(table, [[0, 1], [], [1]]).tolist() == [[2.0, 1.0], [0.0, 0.0], [3.0, 2.0]]
-
-
-def test_duplicates_are_other_rows_with_the_same_ids() -> None:
-    assert duplicates([[1, 2], [3], [1, 2]]).nonzero().tolist() == [[0, 2], [2, 0]]
 
 
 def test_rows_are_padded_on_the_right() -> None:
@@ -52,13 +43,6 @@ def test_bucketed_batches_hold_like_lengths() -> None:
     epoch = list(itertools.islice(bucketed(lengths, size=16, seed=1, pool=4), 4))
     assert sorted(itertools.chain(*epoch)) == list(range(64))
     assert all(len({lengths[i] for i in batch}) == 1 for batch in epoch)
-
-
-def test_the_rate_rises_and_falls_to_nothing() -> None:
-    rates = [rate_at(step, steps=100) for step in range(101)]
-    assert max(rates) == rates[9] == 1.0
-    assert rates[0] < rates[1]
-    assert rates[100] == 0
 
 
 def stored(folder: Path) -> None:
