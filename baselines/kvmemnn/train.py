@@ -30,7 +30,7 @@ MODERN = MemoryOptions(
     batch_size=256,
 )
 PLANS = {
-    False: Plan(updates=1600, minutes=1.9, valid_every=200, select="hits@1", name="kvmemnn"),
+    False: Plan(updates=1400, valid_every=200, select="hits@1", name="kvmemnn"),
     True: Plan(updates=300, valid_every=50, patience=3, select="hits@1", name="kvmemnn"),
 }
 
