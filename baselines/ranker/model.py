@@ -101,7 +101,7 @@ class Ranker(RankerModel):
         if memories is None:
             memories = batch.text_vec.new_full((len(batch), 1, 1), PAD)
         there = present(memories)  # [B, M]
-        held = spread_out(self.bags(memories[there]), there)  # [B, M, D]
+        held = self.bags(memories.flatten(0, 1)).unflatten(0, there.shape)  # [B, M, D]
         lengths = torch.linalg.vector_norm(held, dim=-1).clamp(min=1e-6)
         sought = F.normalize(self.seek(question), dim=-1)
         match = (held @ sought[:, :, None])[:, :, 0] / lengths * self.sharpness.exp()  # cosines
@@ -131,7 +131,7 @@ class Ranker(RankerModel):
         return bags + in_pieces(lambda part: order(F.embedding(part, states), part.ne(PAD)), ids)
 
     def bags(self, ids: Tensor) -> Tensor:
-        """The mean of each text's words, `[N, L]` as `[N, D]`; padding is left out first."""
+        """The mean of each text's words, `[N, L]` as `[N, D]`; of padding alone it is zero."""
         real = ids.ne(PAD)
         counts = real.sum(1)
         return F.embedding_bag(ids[real], self.table(), counts.cumsum(0) - counts, mode="mean")
@@ -190,10 +190,3 @@ def _second_look(shape: Shape) -> SecondLook:
         heads=shape.heads,
         dropout=shape.inner_dropout,
     )
-
-
-def spread_out(vectors: Tensor, there: Tensor) -> Tensor:
-    """Vectors `[n, D]` in the n places that are there `[B, M]`, zero elsewhere: `[B, M, D]`."""
-    spread = vectors.new_zeros(*there.shape, vectors.shape[-1])
-    spread[there] = vectors
-    return spread

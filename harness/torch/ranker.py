@@ -18,7 +18,7 @@ from harness.errors import UsageError
 from harness.torch import encodings, sources
 from harness.torch.agent import TorchAgent
 from harness.torch.bank import Bank
-from harness.torch.batch import Batch, Loss, Metrics, Output
+from harness.torch.batch import Batch, Loss, Metrics, Observation, Output
 from harness.torch.checkpoint import Checkpoint
 from harness.torch.encodings import LISTED, Encodings
 from harness.torch.options import TorchOptions, at_least
@@ -144,7 +144,10 @@ class TorchRankerAgent(TorchAgent):
     ) -> list[list[float]]:
         """One score per candidate per context; encodings of candidates are kept in a bank."""
         pairs = zip(self.observe(contexts), candidates, strict=True)
-        asked = [replace(one, candidates=tuple(row)) for one, row in pairs]
+        asked = [
+            Observation(one.context, one.text, candidates=tuple(row), memories=one.memories)
+            for one, row in pairs
+        ]
         answers = zip(self.answer(asked), candidates, strict=True)
         return [list(answer.scores) or [0.0] * len(row) for answer, row in answers]
 

@@ -74,7 +74,7 @@ class Vectoriser:
         Truncation takes from the left, so the last words stay.
         """
         lines = self._persona(context, prefixed=True) if self.options.persona == "lines" else []
-        lines += [self._turn(turn) for turn in self._turns(context)[1]]
+        lines += self._spoken(self._turns(context)[1])
         joined: list[int] = []
         for line in lines:
             joined += [*self._delimiter, *line] if joined else line
@@ -89,7 +89,7 @@ class Vectoriser:
         turns = self._turns(context)[0]
         turns = turns[max(0, len(turns) - (room - len(persona))) :]
         limit = self.options.text_truncate
-        return tuple(ids[:limit] for ids in (*persona, *map(self._turn, turns)) if ids)
+        return tuple([ids[:limit] for ids in (*persona, *self._spoken(turns)) if ids])
 
     def reply(self, text: str) -> Ids:
         """A reply or candidate in ids; never empty. Truncation takes from the right.
@@ -115,14 +115,19 @@ class Vectoriser:
             return [self._ids(text) for _, text in lines]
         return [self._ids(mark) + self._ids(text) for mark, text in lines]
 
-    def _turn(self, turn: Turn) -> Ids:
-        if len(turn.text) <= _KEPT_LENGTH:
-            return self._kept_turns(turn.text, _person(turn))
-        return self._said(turn.text, _person(turn))
+    def _spoken(self, turns: Sequence[Turn]) -> list[Ids]:
+        """Each turn in ids; one comes again with every later example of its talk."""
+        kept, longest, read = self._kept_turns, _KEPT_LENGTH, self._said
+        return [
+            kept(turn.text, turn.speaker)
+            if len(turn.text) <= longest
+            else read(turn.text, turn.speaker)
+            for turn in turns
+        ]
 
-    def _said(self, text: str, person: str) -> Ids:
+    def _said(self, text: str, speaker: str) -> Ids:
         ids = (self._mark[SILENCE_TOKEN],) if text == SILENCE else self._ids(text)
-        return (self._mark[person], *ids) if self.options.person_tokens else ids
+        return (self._mark[_PERSONS[speaker]], *ids) if self.options.person_tokens else ids
 
     def _ids(self, text: str) -> Ids:
         """A text in ids; the turns of a talk come again with each of its examples, so keep them."""
@@ -155,5 +160,4 @@ class Vectoriser:
         return {word: id_ for word, id_ in self.words.index.items() if word not in marks}
 
 
-def _person(turn: Turn) -> str:
-    return PARTNER_TOKEN if turn.speaker == "partner" else SELF_TOKEN
+_PERSONS = {"partner": PARTNER_TOKEN, "self": SELF_TOKEN}
