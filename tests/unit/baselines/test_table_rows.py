@@ -1,6 +1,5 @@
 """The table's rows are baselines that there are, trained with options that they have."""
 
-import argparse
 import json
 import re
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from baselines.commands import FOLDERS, folder
 from baselines.table.results import DISTINCT
 from baselines.table.rows import ROWS, SECONDS, Bar, Row, chosen
 from harness.agent import TRACKS
+from harness.cli.training import command_line
 from harness.metrics.catalogue import CATALOGUE
 from harness.submission import entered
 from harness.torch.typed import to_json
@@ -27,10 +27,9 @@ def test_every_baseline_stands_in_the_table() -> None:
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.options], ids=lambda row: row.name)
 def test_the_options_of_a_row_are_the_baselines(row: Row) -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--set", action="append")
+    parser = command_line()
     module_of(row.baseline, "train").add(parser)
-    parser.parse_args(row.options)
+    parser.parse_args(["--data", "data", *row.options])
 
 
 @pytest.mark.parametrize("row", ROWS, ids=BY_NAME)
