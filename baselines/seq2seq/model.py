@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from harness.torch.batch import Batch
+from harness.torch.batch import Batch, present
 from harness.torch.generation.decoder import TorchGeneratorModel
 from harness.torch.words import PAD
 
@@ -86,10 +86,12 @@ class Seq2Seq(TorchGeneratorModel[Heard, Tensor]):
         states, last = self.read(batch.text_vec, batch.text_lengths)
         words = batch.text_vec
         if batch.memory_vecs is not None:
-            rows = batch.memory_vecs.flatten(0, 1)  # [B * M, L]
-            known, _ = self.read(rows, rows.ne(PAD).sum(1))
-            known = known.reshape(len(batch), -1, known.shape[-1])  # [B, M * L, H]
-            states = torch.cat([states, known], dim=1)
+            there = present(batch.memory_vecs)  # [B, M]; many contexts have none: read no padding
+            rows = batch.memory_vecs[there]  # [n, L]
+            read, _ = self.read(rows, rows.ne(PAD).sum(1))
+            known = read.new_zeros(*batch.memory_vecs.shape, read.shape[-1])  # [B, M, L, H]
+            known[there] = read
+            states = torch.cat([states, known.flatten(1, 2)], dim=1)
             words = torch.cat([words, batch.memory_vecs.flatten(1)], dim=1)
         start = torch.tanh(self.start(last)).view(len(batch), self.shape.layers, -1)
         return Heard(words, words.ne(PAD), states, start)
