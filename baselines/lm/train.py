@@ -23,7 +23,7 @@ RECIPES: Mapping[str, tuple[LanguageOptions, Plan]] = {
             ),
             batch_size=16,
         ),
-        Plan(updates=400, valid_every=50, name="lm"),
+        Plan(updates=260, valid_every=65, name="lm"),
     ),
     "transformer": (
         LanguageOptions(
@@ -33,7 +33,7 @@ RECIPES: Mapping[str, tuple[LanguageOptions, Plan]] = {
             ),
             batch_size=8,
         ),
-        Plan(updates=500, valid_every=50, name="lm"),
+        Plan(updates=450, valid_every=75, name="lm"),
     ),
     # 2018's: two layers of 200, plain gradient descent at 20, clipped to .25, a quarter of the
     # rate once a validation is no better; it read windows of 35 words, this one whole talks
