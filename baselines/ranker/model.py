@@ -101,7 +101,7 @@ class Ranker(RankerModel):
         if memories is None:
             memories = batch.text_vec.new_full((len(batch), 1, 1), PAD)
         there = present(memories)  # [B, M]
-        held = self.bags(memories.flatten(0, 1)).unflatten(0, there.shape)  # [B, M, D]
+        held = self.bags(memories.flatten(0, 1)).view(*there.shape, -1)  # [B, M, D]
         lengths = torch.linalg.vector_norm(held, dim=-1).clamp(min=1e-6)
         sought = F.normalize(self.seek(question), dim=-1)
         match = (held @ sought[:, :, None])[:, :, 0] / lengths * self.sharpness.exp()  # cosines

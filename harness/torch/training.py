@@ -69,14 +69,9 @@ class Progress:
             disable=not self.console.is_terminal,
         )
         self.task = self.bar.add_task(
-            name,
-            total=1.0,
-            completed=spent,
-            done=done,
-            updates=updates,
-            loss=float("nan"),
-            speed=0.0,
+            name, total=1.0, done=done, updates=updates, loss=float("nan"), speed=0.0
         )
+        self.bar.update(self.task, completed=spent)
 
     def step(self, loss: float, *, examples: int, spent: float | None = None) -> None:
         """One update more, with the mean loss of late; `spent` is the share of the budget."""
