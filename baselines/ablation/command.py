@@ -15,11 +15,10 @@ from baselines.commands import folder
 from baselines.table.command import INTERRUPTED, training_options
 from baselines.table.rows import ROWS, Row
 from baselines.trials import process
+from baselines.trials.options import shared
 from baselines.trials.place import place
 from baselines.trials.trial import Bench
-from harness.cli.training import DEVICES
 from harness.data.candidates import MAX_COUNT
-from harness.data.convai2 import SPLITS
 from harness.errors import UsageError
 from harness.files import write_whole
 from harness.submission import entered
@@ -29,14 +28,12 @@ MODELS = ("ranker-bow", "ranker-lstm", "ranker-transformer")
 
 COUNTS = (20, 100)
 
-_FOLDER = click.Path(path_type=Path)
 _ROWS = {row.name: row for row in ROWS if row.like is None}
 _NAMES = click.Choice(list(_ROWS))
 
 
 @click.command("ablate")
-@click.option("--data", type=_FOLDER, required=True, help="Folder with *_self_original.txt.")
-@click.option("--out", type=_FOLDER, required=True, help="Folder to work in; holds the results.")
+@shared
 @click.option(
     "--model",
     "models",
@@ -64,25 +61,6 @@ _NAMES = click.Choice(list(_ROWS))
     metavar="N",
     help="A length of the lists; repeatable.",
 )
-@click.option(
-    "--split",
-    type=click.Choice(SPLITS),
-    default="test",
-    show_default=True,
-    help="Score on this split.",
-)
-@click.option("--seed", default=0, show_default=True, help="Seed of training, lists and personas.")
-@click.option(
-    "--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads to use."
-)
-@click.option(
-    "--device",
-    type=click.Choice(DEVICES),
-    default="auto",
-    show_default=True,
-    help="Where to train.",
-)
-@click.option("--updates", type=click.IntRange(1), help="Train each so many updates at most.")
 def ablate(
     data: Path,
     *,

@@ -12,10 +12,10 @@ from baselines.table.page import Facts, page
 from baselines.table.results import Result
 from baselines.table.rows import ROWS, Row, chosen
 from baselines.trials import process
+from baselines.trials.options import shared
 from baselines.trials.place import place
 from baselines.trials.trial import Bench, Trained, enter, score, train
-from harness.cli.training import DEVICES
-from harness.data.convai2 import SPLITS, file_name
+from harness.data.convai2 import file_name
 from harness.errors import RostrumError, UsageError
 from harness.files import write_whole
 from harness.submission import entered
@@ -25,33 +25,12 @@ SCHEMA = 1
 
 INTERRUPTED = 130
 
-_FOLDER = click.Path(path_type=Path)
 _NAMES = click.Choice([row.name for row in ROWS])
 
 
 @click.command("baselines")
-@click.option("--data", type=_FOLDER, required=True, help="Folder with *_self_original.txt.")
-@click.option("--out", type=_FOLDER, required=True, help="Folder to work in; holds the results.")
+@shared
 @click.option("--only", type=_NAMES, multiple=True, metavar="ROW", help="This row; repeatable.")
-@click.option(
-    "--split",
-    type=click.Choice(SPLITS),
-    default="test",
-    show_default=True,
-    help="Score on this split.",
-)
-@click.option("--seed", default=0, show_default=True, help="Seed of all chance in training.")
-@click.option(
-    "--threads", type=click.IntRange(1), default=2, show_default=True, help="Threads to use."
-)
-@click.option(
-    "--device",
-    type=click.Choice(DEVICES),
-    default="auto",
-    show_default=True,
-    help="Where to train.",
-)
-@click.option("--updates", type=click.IntRange(1), help="Train each so many updates at most.")
 def baselines(
     data: Path,
     *,
