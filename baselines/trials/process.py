@@ -40,16 +40,21 @@ def run(command: Sequence[str], *, threads: int, held: Sequence[int] = ()) -> in
 
 @contextmanager
 def ended_in_order() -> Iterator[None]:
-    """While it lasts, SIGTERM is as good as Ctrl-C."""
+    """While it lasts, SIGTERM is as good as Ctrl-C, and Ctrl-C is heard.
+
+    What a shell starts with `&` begins with SIGINT ignored, and so would all that it starts.
+    """
 
     def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _variables(threads: int) -> dict[str, str]:
