@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import click
 
 import baselines
 from harness.errors import RostrumError, UsageError
+from harness.files import whole_folder
 
 FOLDERS = {
     "ranker": "ranker",
@@ -115,19 +115,12 @@ def start(directory: Path, *, name: str, checkpoint: Path | None = None) -> None
             f"{checkpoint} is not a checkpoint; make one with "
             f"`rostrum train {name} --data DIR --out {checkpoint}`"
         )
-    target = directory.resolve()
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
-        fresh = Path(scratch) / "fresh"
-        shutil.copytree(
-            folder(name), fresh, ignore=shutil.ignore_patterns("__pycache__", ".*", CHECKPOINT)
-        )
+    with whole_folder(directory.resolve()) as fresh:
+        ignored = shutil.ignore_patterns("__pycache__", ".*", CHECKPOINT)
+        shutil.copytree(folder(name), fresh, ignore=ignored, dirs_exist_ok=True)
         (fresh / ".gitignore").write_text(IGNORED, encoding="utf-8")
         if checkpoint is not None:
             shutil.copytree(checkpoint, fresh / CHECKPOINT)
-        if target.exists():
-            target.rmdir()
-        fresh.rename(target)
 
 
 class TrainingFailedError(RostrumError):

@@ -1,8 +1,9 @@
-"""A file written whole or not at all: the bytes go beside it and take its name at the end."""
+"""Files and folders written whole or not at all: made beside their place, named at the end."""
 
 import os
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import UsageError
@@ -60,6 +61,20 @@ def write_whole(path: Path, data: bytes) -> None:
     file = WholeFile(path)
     file.write(data)
     file.keep()
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """An empty folder to fill, which takes the place of `path` if nothing fails."""
+    path = path.absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name[:80]}.") as scratch:
+        fresh = Path(scratch) / "fresh"
+        fresh.mkdir()
+        yield fresh
+        if path.exists():
+            path.rename(Path(scratch) / "former")
+        fresh.rename(path)
 
 
 def _mask() -> int:

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from harness.data import load
 from harness.dialogue import Dialogue
 from harness.errors import RostrumError, UsageError
+from harness.files import whole_folder
 
 if TYPE_CHECKING:  # a sanity entry is made without torch
     import torch
@@ -151,16 +151,10 @@ class Run:
         others = {path.name for path in out.iterdir()} - set(files) if out.is_dir() else set()
         if others or (out.exists() and not out.is_dir()):
             raise UsageError(f"{out} exists and is not such a checkpoint; choose another --out")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as scratch:
-            fresh = Path(scratch) / "fresh"
-            fresh.mkdir()
+        with whole_folder(out) as fresh:
             for name, value in files.items():
                 text = json.dumps(value, ensure_ascii=False)
                 (fresh / name).write_text(text + "\n", encoding="utf-8")
-            if out.exists():
-                out.rename(Path(scratch) / "former")
-            fresh.rename(out)
 
     def _plan(self, plan: "Plan") -> "Plan":
         minutes, updates = self.own.minutes, self.own.updates

@@ -6,7 +6,6 @@ listed under `files` in `config.json`.
 """
 
 import json
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from harness.errors import UsageError
+from harness.files import whole_folder
 from harness.text import SPECIALS
 from harness.torch.words import Words
 
@@ -91,10 +91,7 @@ def save(
     folder, files = folder.resolve(), files or {}
     if folder.exists() and not (folder.is_dir() and _replaceable(folder)):
         raise UsageError(f"{folder} exists and is not a checkpoint; choose another --out")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
-        fresh = Path(scratch) / "fresh"
-        fresh.mkdir()
+    with whole_folder(folder) as fresh:
         save_file(_apart(weights), fresh / WEIGHTS)
         _write_json(fresh / CONFIG, {**config, FILES: sorted(files)} if files else dict(config))
         _write_json(fresh / VOCABULARY, list(words.words))
@@ -103,9 +100,6 @@ def save(
             _write_json(fresh / STATE, state.plain)
         for name, content in files.items():
             (fresh / name).write_bytes(content)
-        if folder.exists():
-            folder.rename(Path(scratch) / "former")
-        fresh.rename(folder)
 
 
 def load(folder: Path, *, baseline: str | None = None) -> Checkpoint:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -154,7 +154,7 @@ class _Course:
         with (
             _stop_asked() as stop,
             Progress(plan.name, plan.updates, done=updates.done, spent=updates.spent) as bar,
-            Log(self.out / LOG if self.out else None, after=updates.done) as log,
+            closing(Log(self.out / LOG if self.out else None, after=updates.done)) as log,
         ):
             batches = self._batches(skip=updates.done * updates.options.accumulate)
             while updates.spent < 1:

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 
 class Log:
@@ -29,14 +27,7 @@ class Log:
             for name, value in values.items():
                 self.writer.add_scalar(f"{group}/{name}", value, update)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Write what is waiting."""
         if self.writer is not None:
             self.writer.close()

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from toyset import LEARNED, SANITY, VARIANTS, agent_type, flat, load
 
 from baselines.commands import FOLDERS, folder
@@ -68,10 +67,15 @@ def test_data_that_nothing_can_be_learned_from_is_named(
 
 
 @pytest.mark.parametrize("name", TORCH)
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_gpu_that_is_not_there_is_said(
-    name: str, train: Train, toy_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str,
+    train: Train,
+    toy_data: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # hides one that is
     shutil.copytree(toy_data, tmp_path / "data", dirs_exist_ok=True)
     assert train(name, "--device", "cuda") == 2
     assert "torch sees no CUDA device here; say --device cpu" in capsys.readouterr().err

@@ -114,8 +114,10 @@ def test_what_is_no_option_is_named(
     assert error.startswith("train: ")
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_said(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_gpu_that_is_not_there_is_said(
+    train: Train, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # hides one that is
     assert train("--device", "cuda") == 2
     assert "torch sees no CUDA device here; say --device cpu" in capsys.readouterr().err
 
