@@ -138,6 +138,46 @@ class Team(Base):
     created_at: Mapped[datetime]
 
 
+class Credential(Base):
+    """What a worker shows to the host of a team's private repository, by `kind` (`ssh`, `https`).
+
+    `public` may be shown: the key to paste, or the user's name. `sealed` is the secret, encrypted
+    by `leaderboard.vault`; only a fetch opens it.
+    """
+
+    __tablename__ = "credentials"
+    __table_args__ = (UniqueConstraint("team_id", "kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    team_id: Mapped[int] = mapped_column(ForeignKey("teams.id"))
+    kind: Mapped[str] = mapped_column(String(8))
+    public: Mapped[str] = mapped_column(String(1000))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime]
+
+
+class Worker(Base):
+    """One worker process as it announced itself: what it takes, and when it was last heard of.
+
+    `queues` are names separated by commas, `slots` how many attempts of each at a time, `gpu` the
+    device that it binds. `losses` counts attempts taken from it for silence; once `drained_at` is
+    set it gets no further lease.
+    """
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    queues: Mapped[str] = mapped_column(String(200))
+    slots: Mapped[int]
+    gpu: Mapped[str | None] = mapped_column(String(80))
+    version: Mapped[str] = mapped_column(String(40))
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    losses: Mapped[int] = mapped_column(default=0)
+    drained_at: Mapped[datetime | None]
+    drain_reason: Mapped[str | None] = mapped_column(String(500))
+
+
 class Submission(Base):
     """What a team asked to be scored; `commit` and `entry` are known once it was fetched."""
 
@@ -157,7 +197,8 @@ class Attempt(Base):
 
     `fence` grows with every lease and every return to a waiting state, so an older holder can
     never write. `month` is the UTC month of acceptance, `split` what the phase of that moment
-    scores. `withheld` is the reason for hiding a score, or NULL.
+    scores. `withheld` is the reason for hiding a score, or NULL. `gpu` sends it to the workers that
+    have one; a waiting attempt is left alone until `not_before`.
     """
 
     __tablename__ = "attempts"
@@ -189,6 +230,8 @@ class Attempt(Base):
     sandbox: Mapped[str | None] = mapped_column(String(20))
     can_chat: Mapped[bool | None]
     withheld: Mapped[str | None] = mapped_column(String(500))
+    gpu: Mapped[bool] = mapped_column(default=False)
+    not_before: Mapped[datetime | None]
 
 
 class Event(Base):

@@ -1,3 +1,3 @@
 """Which migration this version of Rostrum expects; apart, so that opening needs no Alembic."""
 
-HEAD = "r0002"
+HEAD = "r0003"

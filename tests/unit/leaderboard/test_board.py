@@ -9,7 +9,7 @@ from harness.agent import Track
 from harness.errors import SubmissionError, UsageError
 from leaderboard import competition, figures, ledger
 from leaderboard.board import board, preflight_log, submission
-from leaderboard.db.models import Attempt
+from leaderboard.db.models import Attempt, Role
 from leaderboard.rank import Entry, Standing, finalists, standings
 from leaderboard.reasons import BASELINE, ordinal, why
 from leaderboard.states import State
@@ -137,7 +137,7 @@ def test_the_board_is_of_one_competition_and_one_split(house: House) -> None:
     competition.load(house.db, TOML, chosen_id="other")
     assert board(house.db, "other").rows == ()
     with house.db.write() as session:
-        session.get_one(Attempt, 1).split = competition.Role.VALID
+        session.get_one(Attempt, 1).split = Role.VALID
     assert board(house.db, "spc").rows == ()
     with pytest.raises(UsageError, match="'cps' is unknown; known: other, spc"):
         board(house.db, "cps")

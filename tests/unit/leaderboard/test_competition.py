@@ -77,7 +77,7 @@ def test_what_is_not_said_has_a_default() -> None:
 def test_limits_are_named_as_the_sandbox_names_them_with_its_defaults() -> None:
     sandbox = {field.name: field.default for field in fields(Limits)}
     assert {name: LIMITS[name] for name in sandbox} == sandbox
-    assert LIMITS.keys() - sandbox.keys() == {"repo_bytes", "repo_files"}
+    assert LIMITS.keys() - sandbox.keys() == {"repo_bytes", "repo_files", "large_bytes"}
 
 
 @pytest.mark.parametrize(
