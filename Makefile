@@ -8,7 +8,7 @@ JOBS   ?= 2
 BASELINES := ranker kvmemnn seq2seq lm tfidf_retrieval repeat_partner random_reply constant_words word_frequency
 DATA   ?= ../shared/data/spc
 
-.PHONY: help demo test check baselines bench coverage mutate fuzz clean
+.PHONY: help demo test check baselines gallery chaos bench coverage mutate fuzz clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -20,7 +20,7 @@ $(VENV)/.server: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.server
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,sandbox,server,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[torch,sandbox,server,postgres,redis,dev]'
 	@touch $@
 
 demo: $(VENV)/.server ## the main job: train, submit, score in a sandbox, show the board (ARGS="--no-serve ...")
@@ -40,6 +40,12 @@ check: $(VENV)/.dev ## style, types, and the arrows between the rooms
 
 baselines: $(VENV)/.server ## train and score every baseline on DATA, print the table (about half an hour)
 	$(BIN)/rostrum baselines --data $(DATA) --out .baselines $(ARGS)
+
+gallery: $(VENV)/.dev ## every hostile submission in every sandbox: expected, got, seconds
+	$(BIN)/python tests/gallery/run.py $(ARGS)
+
+chaos: $(VENV)/.dev ## every fault on real parts, and the invariants that held after it
+	$(BIN)/python tests/chaos/run.py $(ARGS)
 
 bench: $(VENV)/.dev ## the benchmarks: every figure of docs/performance.md, ratios within one run
 	@missed=; for file in tests/bench/bench_*.py; do echo "== $$file"; \

@@ -51,13 +51,22 @@ VERDICTS: dict[str, Verdict] = {
         _theirs(
             "clone_refused",
             "The repository could not be cloned",
-            "Check that the registered URL is right and readable with the deploy key, and that "
-            "the tree holds no submodules, no links that leave it and no LFS pointers.",
+            "Check that the registered URL is right and readable with the deploy key, that the "
+            "tree holds no submodules and no links that leave it, and that its LFS objects and "
+            "weights are where they are said to be.",
             "address",
+            "unreachable",
+            "host_key",
+            "certificate",
             "access",
             "submodule",
             "link",
             "lfs",
+            "lfs_missing",
+            "weights",
+            "weights_missing",
+            "large_host",
+            "large_content",
             "timeout",
             "damaged",
         ),
@@ -65,7 +74,7 @@ VERDICTS: dict[str, Verdict] = {
             "commit_not_found",
             "The commit does not exist in the repository",
             "Push the commit to the registered repository, then submit its full 40-digit id or "
-            "the name of the branch.",
+            "the name of a branch or tag.",
         ),
         _theirs(
             "repo_too_large",
@@ -74,6 +83,7 @@ VERDICTS: dict[str, Verdict] = {
             "and files.",
             "bytes",
             "files",
+            "large",
         ),
         _theirs(
             "no_track_file",
@@ -85,13 +95,16 @@ VERDICTS: dict[str, Verdict] = {
             "build_failed",
             "The requirements could not be installed",
             "Try `pip install --only-binary :all: -r requirements.txt` with Python 3.11; list "
-            "only names and versions, none of them shipped with the runtime.",
+            "only names and versions, none of them shipped with the runtime. Write `gpu = true` in "
+            "rostrum.toml only where the competition offers a GPU.",
             "refused_line",
             "shipped_name",
             "not_found",
             "conflict",
+            "source_failed",
             "timeout",
             "too_large",
+            "gpu",
         ),
         _theirs(
             "load_timeout",
@@ -181,6 +194,11 @@ VERDICTS: dict[str, Verdict] = {
             "image_missing",
             "The runtime image is missing",
             "Nothing to do for the team; the organizer builds it with `rostrum worker --prepare`.",
+        ),
+        _ours(
+            "index_down",
+            "The package index did not answer",
+            "Nothing to do: the attempt is retried and, if that fails, the quota is given back.",
         ),
         _ours(
             "disk_full",

@@ -100,7 +100,7 @@ def of_session(session: Session, competition_id: str) -> Board:
     """The same within the caller's transaction."""
     row = session.get(CompetitionRow, competition_id)
     if row is None:
-        known = list(session.scalars(select(CompetitionRow.id)))
+        known = list(session.scalars(select(CompetitionRow.id).order_by(CompetitionRow.id)))
         raise unknown(competition_id, known)
     competition = of_row(row)
     phase = competition.shown_phase(now(session))

@@ -8,7 +8,7 @@ conversation meanwhile (the rater, the organizer, a deadline) wins: the worker r
 import hashlib
 import hmac
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 from harness.agent import check_replies
 from harness.errors import OperatorError, SubmissionError
 from leaderboard.db.engine import Database, now, open_database
-from leaderboard.db.models import Attempt, Competition, Submission, Team
+from leaderboard.db.models import Attempt, Submission
 from leaderboard.db.people import ChatTurn, Conversation, Finalist
 from leaderboard.human import deadlines, moves
 from leaderboard.human.look import Look, Question, look, waiting, waits
+from leaderboard.human.partners import Partner, partner_of, partners
 from leaderboard.human.stages import CHAT_STAGES, MODEL_DETAILS, ChatState, Speaker
 from leaderboard.human.sweep import LOST_CODE, ChatsSwept, sweep
 from leaderboard.transitions import Lost
@@ -31,6 +32,7 @@ __all__ = [
     "Kept",
     "Look",
     "Lost",
+    "Partner",
     "Question",
     "answer",
     "beat",
@@ -41,6 +43,7 @@ __all__ = [
     "look",
     "open_database",
     "opened",
+    "partners",
     "sweep",
     "waiting",
 ]
@@ -55,8 +58,8 @@ _DETAILS: Mapping[str, str] = {
 _LEASED = tuple(state for state, stage in CHAT_STAGES.items() if stage.leased)
 
 
-@dataclass(frozen=True, slots=True)
-class Chat:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat(Partner):
     """One lease of one conversation: what was scored, and the persona that it now speaks with.
 
     `secret` is the HMAC key of the context ids of this conversation alone, 32 bytes.
@@ -64,17 +67,7 @@ class Chat:
 
     id: int
     fence: int
-    competition_id: str
-    attempt_id: int
-    team: str
-    repo_url: str
-    commit: str
-    track: str
-    image: str | None
-    environment: str | None
-    sandbox: str | None
     persona: tuple[str, ...]
-    reply_seconds: int
     secret: bytes
 
 
@@ -87,10 +80,13 @@ class Kept:
     environments: frozenset[str] = frozenset()
 
 
-def lease(db: Database, conversation_id: int, *, worker: str) -> Chat | None:
+def lease(
+    db: Database, conversation_id: int, *, worker: str, gpu: Collection[bool] = (False,)
+) -> Chat | None:
     """Take a waiting conversation: waiting -> starting.
 
-    None if it does not wait (any more), or may not begin: overdue, withheld, evaluation closed.
+    None if it does not wait (any more), or may not begin: overdue, withheld, evaluation closed; or
+    if its finalist's need of a GPU is not among `gpu`.
     """
     with db.write() as session:
         wanted = (Conversation.id == conversation_id) & waits()
@@ -101,6 +97,9 @@ def lease(db: Database, conversation_id: int, *, worker: str) -> Chat | None:
         if _is_withheld(session, conversation.finalist_id):
             moves.void(session, conversation, "withheld")
             return None
+        partner, secret = partner_of(session, conversation.finalist_id)
+        if partner.gpu not in gpu:
+            return None
         moves.move(
             session,
             conversation,
@@ -109,7 +108,7 @@ def lease(db: Database, conversation_id: int, *, worker: str) -> Chat | None:
             worker=worker[:200],
             heartbeat_at=now(session),
         )
-        return _chat(session, conversation, reply_seconds=standing.protocol.reply_seconds)
+        return _chat(conversation, partner, secret)
 
 
 def opened(db: Database, chat: Chat) -> None:
@@ -257,30 +256,13 @@ def _is_withheld(session: Session, finalist_id: int) -> bool:
     return reason is not None
 
 
-def _chat(session: Session, conversation: Conversation, *, reply_seconds: int) -> Chat:
-    finalist, attempt, submission, team, secret = session.execute(
-        select(Finalist, Attempt, Submission, Team, Competition.secret)
-        .join(Attempt, Attempt.id == Finalist.attempt_id)
-        .join(Submission, Submission.id == Attempt.submission_id)
-        .join(Team, Team.id == Attempt.team_id)
-        .join(Competition, Competition.id == Finalist.competition_id)
-        .where(Finalist.id == conversation.finalist_id)
-    ).one()
+def _chat(conversation: Conversation, partner: Partner, secret: bytes) -> Chat:
     name = f"rostrum chat {conversation.id}".encode()
     return Chat(
+        **asdict(partner),
         id=conversation.id,
         fence=conversation.fence,
-        competition_id=conversation.competition_id,
-        attempt_id=attempt.id,
-        team=team.name,
-        repo_url=team.repo_url,
-        commit=submission.commit or "",
-        track=finalist.track,
-        image=attempt.image,
-        environment=attempt.environment,
-        sandbox=attempt.sandbox,
         persona=tuple(conversation.partner_persona),
-        reply_seconds=reply_seconds,
         secret=hmac.new(secret, name, hashlib.sha256).digest(),
     )
 

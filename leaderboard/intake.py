@@ -42,9 +42,9 @@ def check_ref(ref: str) -> str:
     hostile = ".." in text or "//" in text or text.endswith(("/", ".", ".lock"))
     if not _BRANCH.fullmatch(text) or hostile:
         raise UsageError(
-            f"the reference {text[:60]!r} is neither a commit nor the name of a branch",
+            f"the reference {text[:60]!r} is neither a commit nor the name of a branch or tag",
             code="bad_ref",
-            hint="Give 40 hexadecimal digits, or a branch such as `main`.",
+            hint="Give 40 hexadecimal digits, or a branch or tag such as `main`.",
         )
     return text
 
@@ -80,7 +80,7 @@ def take(session: Session, team: Team, ref: str, *, why: str = "") -> Accepted:
 
 def locked_team(session: Session, team_id: int) -> Team:
     """The team, locked until the end of the transaction, so that two clicks take turns."""
-    team = session.scalar(select(Team).where(Team.id == team_id).with_for_update())
+    team = session.scalar(select(Team).where(Team.id == team_id).with_for_update(key_share=True))
     if team is None:
         raise UsageError(f"there is no team {team_id}", code="unknown_team")
     return team
@@ -144,6 +144,7 @@ def _insert(session: Session, team: Team, ref: str, *, split: Role, note: str) -
         split=split,
         state=State.RECEIVED,
         state_since=moment,
+        turn=moment,
     )
     session.add(attempt)
     session.flush()

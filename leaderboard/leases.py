@@ -1,6 +1,6 @@
 """A worker's hold on one attempt: what it is told, and whether the hold still stands."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,13 +16,14 @@ class Work:
     """One lease of one attempt: what a worker needs to know, as of its last call.
 
     `commit` is None until the attempt was fetched once; after that it must be fetched exactly.
-    `split` is the role of the data set to score on.
+    `split` is the role of the data set to score on. `gpu` says that it wants one.
     """
 
     attempt_id: int
     fence: int
     state: State
     competition_id: str
+    team_id: int
     team: str
     repo_url: str
     ref: str
@@ -33,6 +34,7 @@ class Work:
     environment: str | None
     image: str | None
     split: str = Role.TEST.value
+    gpu: bool = False
 
 
 class StopAsked(Exception):  # noqa: N818  # an outcome that callers handle, not a mistake
@@ -73,22 +75,44 @@ def unstopped(session: Session, work: Work) -> Attempt:
 
 def work_of(session: Session, attempt: Attempt) -> Work:
     """What the holder of this attempt is told now."""
-    submission = session.get_one(Submission, attempt.submission_id)
-    team = session.get_one(Team, attempt.team_id)
-    entered = set(attempt.tracks or ())
+    submission, team = session.execute(
+        select(Submission, Team)
+        .join(Team, Team.id == Submission.team_id)
+        .where(Submission.id == attempt.submission_id)
+    ).one()
     return Work(
         attempt_id=attempt.id,
         fence=attempt.fence,
         state=attempt.state,
         competition_id=team.competition_id,
+        team_id=team.id,
         team=team.name,
         repo_url=team.repo_url,
         ref=submission.ref,
         commit=submission.commit,
         losses=attempt.losses,
         retries=attempt.retries,
-        tracks=tuple(track for track in TRACKS if track in entered),
+        tracks=_entered(attempt),
         environment=attempt.environment,
         image=attempt.image,
         split=attempt.split.value,
+        gpu=attempt.gpu,
     )
+
+
+def further(work: Work, attempt: Attempt, *, commit: str | None) -> Work:
+    """What the holder is told one step on; what cannot have changed is taken from `work`."""
+    return replace(
+        work,
+        state=attempt.state,
+        commit=commit,
+        tracks=_entered(attempt),
+        environment=attempt.environment,
+        image=attempt.image,
+        gpu=attempt.gpu,
+    )
+
+
+def _entered(attempt: Attempt) -> tuple[Track, ...]:
+    entered = set(attempt.tracks or ())
+    return tuple(track for track in TRACKS if track in entered)

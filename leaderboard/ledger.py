@@ -5,28 +5,40 @@ and is refused with `Lost` once another lease has begun. Each change is one tran
 compare-and-swap on state and fence, one event, and the quota entry that belongs to it.
 """
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack
 
 from sqlalchemy import CursorResult, delete, select, update
 from sqlalchemy.orm import Session
 
 from harness.agent import Track
-from harness.errors import OperatorError, SubmissionError, UsageError
+from harness.errors import VERDICTS, OperatorError, SubmissionError, UsageError
 from harness.report import Report
-from leaderboard import endings, quota
+from leaderboard import endings
 from leaderboard.book import Book, book, grant
 from leaderboard.db.engine import Database, now, open_database
 from leaderboard.db.models import Attempt, Event, PreflightLog, Submission, TrackReport
 from leaderboard.intake import Accepted, accept
-from leaderboard.leases import StopAsked, Work, fenced, leased, locked, unstopped, work_of
+from leaderboard.leases import StopAsked, Work, fenced, further, leased, locked, unstopped
+from leaderboard.pace import Pace
 from leaderboard.reruns import rerun
 from leaderboard.rounds import passed_over
 from leaderboard.states import STAGES, State
-from leaderboard.sweep import Hint, Swept, sweep, waiting
+from leaderboard.sweep import Swept, sweep
 from leaderboard.transitions import Changes, Lost, log, move
+from leaderboard.turns import (
+    Hint,
+    give_back,
+    is_any,
+    lease,
+    lease_next,
+    needs_gpu,
+    waiting,
+    wants_gpu,
+)
 from leaderboard.withholding import Withheld, withhold
 
 __all__ = [
@@ -38,6 +50,7 @@ __all__ = [
     "Hint",
     "Lost",
     "Moment",
+    "Pace",
     "StopAsked",
     "Swept",
     "Withheld",
@@ -47,10 +60,17 @@ __all__ = [
     "book",
     "cancel",
     "fail",
+    "fail_by_hand",
+    "found_sound",
+    "give_back",
     "grant",
     "heartbeat",
+    "is_any",
     "keep_log",
     "lease",
+    "lease_next",
+    "needs_gpu",
+    "now",
     "open_database",
     "passed_over",
     "rerun",
@@ -60,6 +80,7 @@ __all__ = [
     "timeline",
     "unknown_attempt",
     "waiting",
+    "wants_gpu",
     "withhold",
 ]
 
@@ -68,7 +89,9 @@ LOG_BYTES = 256 << 10
 
 ENTRY_LENGTH = 80
 
-_LEASES = {State.RECEIVED: State.FETCHING, State.QUEUED: State.RUNNING}
+BuildLog = Literal["build"]
+"""The name of the log of an installation of requirements, beside those of the tracks."""
+
 _FORWARD = {
     State.FETCHING: State.BUILDING,
     State.BUILDING: State.PREFLIGHT,
@@ -106,29 +129,7 @@ class Facts(TypedDict, total=False):
     image: str | None
     sandbox: str
     can_chat: bool | None
-
-
-def lease(db: Database, attempt_id: int, *, worker: str) -> Work | None:
-    """Take a waiting attempt: received -> fetching, or queued -> running, which charges it.
-
-    None if it does not wait (any more): another delivery of the hint was faster.
-    """
-    with db.write() as session:
-        attempt = locked(session, attempt_id)
-        if attempt is None or attempt.state not in _LEASES:
-            return None
-        target = _LEASES[attempt.state]
-        if target is State.RUNNING:
-            quota.charge(session, attempt)
-        move(
-            session,
-            attempt,
-            target,
-            worker=worker[:200],
-            fence=attempt.fence + 1,
-            heartbeat_at=now(session),
-        )
-        return work_of(session, attempt)
+    gpu: bool
 
 
 def heartbeat(db: Database, work: Work) -> Beat:
@@ -158,33 +159,39 @@ def advance(db: Database, work: Work, target: State, **facts: Unpack[Facts]) -> 
         raise ValueError(f"a worker cannot advance from {work.state} to {target}")
     with db.write() as session:
         attempt = unstopped(session, work)
-        submission = session.get_one(Submission, attempt.submission_id)
-        submission.commit = facts.get("commit", submission.commit)
+        learnt: dict[str, str | None] = {}
+        if "commit" in facts:
+            learnt["commit"] = facts["commit"]
         if "entry" in facts:
-            submission.entry = facts["entry"].strip()[:ENTRY_LENGTH] or None
+            learnt["entry"] = facts["entry"].strip()[:ENTRY_LENGTH] or None
+        if learnt:
+            session.execute(
+                update(Submission).where(Submission.id == attempt.submission_id).values(learnt)
+            )
         move(session, attempt, target, **_changes(session, target, facts))
-        return work_of(session, attempt)
+        return further(work, attempt, commit=facts.get("commit", work.commit))
 
 
-def keep_log(db: Database, work: Work, *, track: Track, text: str) -> None:
-    """Keep the end of what a submission printed in its preflight; a retry replaces it.
+def keep_log(db: Database, work: Work, *, name: Track | BuildLog, text: str) -> None:
+    """Keep the end of what a submission printed in its build or preflight; a retry replaces it.
 
-    `ValueError` outside of a preflight: no text of a hidden run is ever stored.
+    `name` is the track, or `build`. `ValueError` in any other state: no text of a hidden run is
+    ever stored.
     """
-    if work.state is not State.PREFLIGHT:
-        raise ValueError(f"logs are kept of a preflight only, not of {work.state}")
+    if work.state not in (State.BUILDING, State.PREFLIGHT):
+        raise ValueError(f"logs are kept of builds and preflights only, not of {work.state}")
     tail = text.encode("utf-8", "replace")[-LOG_BYTES:].decode("utf-8", "ignore")
     with db.write() as session:
         attempt = leased(session, work)
         session.execute(
             delete(PreflightLog).where(
-                PreflightLog.attempt_id == attempt.id, PreflightLog.track == track
+                PreflightLog.attempt_id == attempt.id, PreflightLog.track == name
             )
         )
         session.add(
             PreflightLog(
                 attempt_id=attempt.id,
-                track=track,
+                track=name,
                 at=now(session),
                 text=tail.replace("\x00", "\N{REPLACEMENT CHARACTER}"),
             )
@@ -221,6 +228,13 @@ def fail(db: Database, work: Work, error: SubmissionError | OperatorError) -> St
         return attempt.state
 
 
+def found_sound(db: Database, work: Work) -> None:
+    """Note that a cell of the platform's own ran well on the worker, before this attempt's."""
+    with db.write() as session:
+        note = "a program of the platform's own ran well on this worker just before"
+        log(session, leased(session, work), source=None, code=endings.SOUND_CODE, note=note)
+
+
 def stopped(db: Database, work: Work, *, gone: bool) -> None:
     """End the lease because a stop was asked for: cancelled.
 
@@ -236,14 +250,25 @@ def cancel(db: Database, attempt_id: int, *, reason: str) -> State:
     Returns the state that holds now. A final attempt is a `UsageError` (`attempt_final`).
     """
     with db.write() as session:
-        attempt = locked(session, attempt_id)
-        if attempt is None:
-            raise unknown_attempt(attempt_id)
-        if STAGES[attempt.state].final:
-            raise UsageError(
-                f"attempt {attempt_id} is already {attempt.state.value}", code="attempt_final"
-            )
+        attempt = _open(session, attempt_id)
         endings.end_open(session, attempt, reason=reason)
+        return attempt.state
+
+
+def fail_by_hand(db: Database, attempt_id: int, *, code: str, reason: str) -> State:
+    """Fail an attempt by an organizer's verdict, one of `VERDICTS`; as `cancel` otherwise.
+
+    Whose fault the code is decides the quota. `UsageError` codes: `unknown_verdict`, and those of
+    `cancel`.
+    """
+    if code not in VERDICTS:
+        near = difflib.get_close_matches(code, VERDICTS, n=1, cutoff=0.0)
+        raise UsageError(
+            f"there is no verdict {code!r}; did you mean {near[0]!r}?", code="unknown_verdict"
+        )
+    with db.write() as session:
+        attempt = _open(session, attempt_id)
+        endings.fail_open(session, attempt, code=code, reason=reason)
         return attempt.state
 
 
@@ -261,6 +286,18 @@ def unknown_attempt(attempt_id: int) -> UsageError:
     return UsageError(f"there is no attempt {attempt_id}", code="unknown_attempt")
 
 
+def _open(session: Session, attempt_id: int) -> Attempt:
+    """The attempt, locked and not at its end."""
+    attempt = locked(session, attempt_id)
+    if attempt is None:
+        raise unknown_attempt(attempt_id)
+    if STAGES[attempt.state].final:
+        raise UsageError(
+            f"attempt {attempt_id} is already {attempt.state.value}", code="attempt_final"
+        )
+    return attempt
+
+
 def _changes(session: Session, target: State, facts: Facts) -> Changes:
     """The columns of the attempt that a step to `target` with these facts sets."""
     changes: Changes = {"heartbeat_at": now(session)}
@@ -276,6 +313,8 @@ def _changes(session: Session, target: State, facts: Facts) -> Changes:
         changes["sandbox"] = facts["sandbox"]
     if "can_chat" in facts:
         changes["can_chat"] = facts["can_chat"]
+    if "gpu" in facts:
+        changes["gpu"] = facts["gpu"]
     return changes
 
 

@@ -174,11 +174,14 @@ def pass_on(session: Session, attempt: Attempt, successor: Attempt) -> bool:
     return True
 
 
-def settle(session: Session, attempt: Attempt, *, ours: bool, reason: str) -> Kind | None:
+def settle(
+    session: Session, attempt: Attempt, *, ours: bool, reason: str, waits: bool = False
+) -> Kind | None:
     """Give back what an attempt that ends without a score may have back; harmless to repeat.
 
     Not charged: released, whoever is at fault. Charged and our fault: refunded, or noted as
-    waiting for an organizer. Charged and theirs: kept. Returns what was written.
+    waiting for an organizer (always if it `waits`). Charged and theirs: kept. Returns what was
+    written.
     """
     kinds = _kinds(session, attempt.id)
     if kinds & _RETURNED or Kind.RESERVE not in kinds:
@@ -189,7 +192,7 @@ def settle(session: Session, attempt: Attempt, *, ours: bool, reason: str) -> Ki
         return None
     else:
         month = [entry.kind for entry in _entries(session, attempt.team_id, attempt.month)]
-        free = month.count(Kind.REFUND) < FREE_REFUNDS
+        free = month.count(Kind.REFUND) < FREE_REFUNDS and not waits
         kind = Kind.REFUND if free else Kind.REFUND_WAITS
     _write(session, attempt, kind, reason=reason)
     return kind

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from harness.agent import Track
 from harness.errors import VERDICTS
 from leaderboard.db.models import Attempt
+from leaderboard.quota import stamp
 from leaderboard.rank import Standing
 from leaderboard.states import MAX_LOSSES, MAX_RETRIES, STAGES, State
 
@@ -45,8 +46,11 @@ def ordinal(number: int) -> str:
     return f"{number}{ending or 'th'}"
 
 
-def state_sentence(attempt: Attempt, *, ahead: int | None = None) -> str:
-    """Where an attempt stands, for people: its state, what waits before it, what went wrong."""
+def state_sentence(attempt: Attempt, *, ahead: int | None = None, held_up: bool = False) -> str:
+    """Where an attempt stands, for people: its state, what waits before it, what went wrong.
+
+    `held_up` says that another scored run of its team must end first.
+    """
     if attempt.state is State.FAILED and attempt.verdict_code in VERDICTS:
         return f"Failed: {_lower(VERDICTS[attempt.verdict_code].title)}."
     if attempt.withheld is not None:
@@ -54,11 +58,19 @@ def state_sentence(attempt: Attempt, *, ahead: int | None = None) -> str:
     sentence = STAGES[attempt.state].sentence
     if attempt.stop and not STAGES[attempt.state].final:
         sentence += " It was asked to stop."
-    if ahead:
-        sentence += f" {ahead} {'attempt waits' if ahead == 1 else 'attempts wait'} before it."
+    if held_up:
+        sentence += " A team has one scored run at a time: it waits for the team's other one."
+    elif ahead is not None:
+        sentence += _place(ahead)
     if not STAGES[attempt.state].final:
         sentence += _setbacks(attempt)
     return sentence
+
+
+def _place(ahead: int) -> str:
+    if not ahead:
+        return " It is next."
+    return f" {ahead} {'attempt waits' if ahead == 1 else 'attempts wait'} before it."
 
 
 def _setbacks(attempt: Attempt) -> str:
@@ -67,7 +79,14 @@ def _setbacks(attempt: Attempt) -> str:
         parts.append(f"its worker was lost {attempt.losses} of at most {MAX_LOSSES} times")
     if attempt.retries:
         parts.append(f"it was tried again {attempt.retries} of at most {MAX_RETRIES} times")
-    return f" So far {' and '.join(parts)}; neither is the team's fault." if parts else ""
+    if not parts:
+        return ""
+    whose = "neither" if len(parts) > 1 else "which"
+    text = f" So far {' and '.join(parts)}{'; ' if len(parts) > 1 else ', '}{whose} is "
+    text += "the team's fault." if len(parts) > 1 else "not the team's fault."
+    if attempt.not_before is not None:
+        text += f" The next try is not before {stamp(attempt.not_before)}."
+    return text
 
 
 def _lower(title: str) -> str:

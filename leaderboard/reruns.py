@@ -44,7 +44,7 @@ def _locked_team(session: Session, submission_id: int) -> Team:
         select(Team)
         .join(Submission, Submission.team_id == Team.id)
         .where(Submission.id == submission_id)
-        .with_for_update(of=Team)
+        .with_for_update(of=Team, key_share=True)
     )
     if team is None:
         raise UsageError(f"there is no submission {submission_id}", code="unknown_submission")
@@ -72,6 +72,8 @@ def _insert(session: Session, before: Attempt, *, reason: str) -> Attempt:
         split=before.split,
         state=State.RECEIVED,
         state_since=moment,
+        turn=moment,
+        gpu=before.gpu,
     )
     session.add(made)
     session.flush()

@@ -3,14 +3,14 @@
 A run adds what is missing and nothing else, one transaction for each team: a second run, one after
 a crash half-way or two at once come to the same. What was done with a team is kept with its reason.
 While no phase is open nobody can be submitted; then the whole round says so, and a later run of the
-same month makes up for it.
+same month makes up for it. `leaderboard.schedule` says when a round begins by itself.
 
 A baseline of the organizers takes part only until it has a score on the split: its code does not
 change from month to month, so another run would cost hours of the workers and say the same again.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -27,9 +27,8 @@ from leaderboard.db.models import Competition as CompetitionRow
 from leaderboard.intake import Accepted, locked_team, open_phase, take
 from leaderboard.leases import Work, unstopped
 from leaderboard.locks import expect_unlocked
-from leaderboard.quota import month_of
+from leaderboard.quota import month_of, stamp
 from leaderboard.states import State
-from leaderboard.teams import listing
 
 SUBMITTED = "submitted"
 UNMOVED = "unmoved"
@@ -37,8 +36,10 @@ UNDER_WAY = "attempt_under_way"
 QUOTA_USED = "quota_used"
 BASELINE = "baseline_scored"
 CLOSED = "phase_closed"
+PLANNED = "planned"
+NOT_YET = "not_yet"
 MONTH_OVER = "month_over"
-"""The only code that is not kept: the team has no entry in this round."""
+"""This one and the two before it are not kept: the team has no entry in this round."""
 
 WORDS = {
     SUBMITTED: "submitted",
@@ -47,9 +48,14 @@ WORDS = {
     QUOTA_USED: "passed over",
     BASELINE: "passed over",
     CLOSED: "waits",
+    PLANNED: "waits",
+    NOT_YET: "not in it yet",
     MONTH_OVER: "not reached",
 }
 """What happened to a team, by code, for people."""
+
+SCHEDULED = "by schedule"
+"""The reason of a round that begins, or has begun, by itself."""
 
 PASSED_OVER = frozenset({CLOSED, UNDER_WAY, QUOTA_USED})
 """The refusals of a submission that a round writes down, and goes on."""
@@ -72,23 +78,22 @@ class Line:
 class Ran:
     """The round of a month after a run: a line for each team, baselines last.
 
-    `closed` is the sentence of a round in which no phase is open; `attempts` are those that this
-    run has made, which workers should be told of.
+    `at` is when it began, or is to begin. `closed` is the sentence of a round in which no phase is
+    open; `attempts` are those that this run has made, which workers should be told of.
     """
 
     competition_id: str
     month: str
+    at: datetime
     reason: str
     closed: str | None
     lines: tuple[Line, ...]
-    attempts: tuple[int, ...]
+    attempts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    round_id: int
-    month: str
-    reason: str
+    row: Round
     closed: str | None
 
 
@@ -99,28 +104,58 @@ class _Decision:
     accepted: Accepted | None = None
 
 
-def run(db: Database, competition_id: str, *, reason: str = "") -> Ran:
-    """Run what is missing of this month's round.
+def run(
+    db: Database,
+    competition_id: str,
+    *,
+    reason: str = "",
+    registered_by: datetime | None = None,
+) -> Ran:
+    """Run what is missing of this month's round; `registered_by` leaves out teams added later.
 
     `UsageError` codes: `unknown_competition`, `locked`.
     """
     begun = _begun(db, competition_id, reason=reason)
     made: dict[int, Accepted | None] = {}
-    for team in listing(db, competition_id):
+    for team_id in _team_ids(db, competition_id, registered_by=registered_by):
         with db.write() as session:
-            if month_of(now(session)) != begun.month:
+            if month_of(now(session)) != begun.row.month:
                 break
-            decision = _decide_once(session, team.id, begun)
+            decision = _decide_once(session, team_id, begun.row)
         if decision is not None:
-            made[team.id] = decision.accepted
-    return Ran(
-        competition_id=competition_id,
-        month=begun.month,
-        reason=begun.reason,
+            made[team_id] = decision.accepted
+    return replace(
+        _seen(db, begun.row, decided=made.keys()),
         closed=begun.closed,
-        lines=_lines(db, competition_id, begun.round_id, decided=made.keys()),
         attempts=tuple(accepted.attempt_id for accepted in made.values() if accepted),
     )
+
+
+def show(db: Database, competition_id: str, *, month: str | None = None) -> Ran | None:
+    """The round of a UTC month (`2026-11`; the current one), as it stands; None if there is none.
+
+    `UsageError` (`unknown_competition`).
+    """
+    competitions.get(db, competition_id)
+    with db.read() as session:
+        row = session.scalar(
+            select(Round).where(
+                Round.competition_id == competition_id,
+                Round.month == (month or month_of(now(session))),
+            )
+        )
+    return _seen(db, row) if row is not None else None
+
+
+def missing(session: Session, row: Round, *, registered_by: datetime) -> bool:
+    """Whether a team that was registered by then has no entry in the round."""
+    without = (
+        select(Team.id)
+        .outerjoin(RoundEntry, (RoundEntry.team_id == Team.id) & (RoundEntry.round_id == row.id))
+        .where(Team.competition_id == row.competition_id)
+        .where(Team.created_at <= registered_by, RoundEntry.id.is_(None))
+    )
+    return session.scalar(without.limit(1)) is not None
 
 
 def passed_over(db: Database, work: Work, *, commit: str) -> bool:
@@ -130,17 +165,21 @@ def passed_over(db: Database, work: Work, *, commit: str) -> bool:
     over: an organizer wants it. `Lost` and `StopAsked` as for any step.
     """
     with db.write() as session:
-        attempt = unstopped(session, work)
-        entry = _entry_of(session, attempt)
-        scored = _scored_before(session, attempt, commit) if entry is not None else None
-        if entry is None or scored is None:
-            return False
-        note = f"{work.ref} did not move: {commit[:12]} is scored as submission {scored}"
-        session.get_one(Submission, attempt.submission_id).commit = commit
-        endings.cancel(session, attempt, reason=f"passed over by the round: {note}")
-        entry.code = UNMOVED
-        entry.note = note[:500]
-        return True
+        return pass_over(session, unstopped(session, work), commit=commit, ref=work.ref)
+
+
+def pass_over(session: Session, attempt: Attempt, *, commit: str, ref: str) -> bool:
+    """As `passed_over`, in the caller's transaction."""
+    entry = _entry_of(session, attempt)
+    scored = _scored_before(session, attempt, commit) if entry is not None else None
+    if entry is None or scored is None:
+        return False
+    note = f"{ref} did not move: {commit[:12]} is scored as submission {scored}"
+    session.get_one(Submission, attempt.submission_id).commit = commit
+    endings.cancel(session, attempt, reason=f"passed over by the round: {note}")
+    entry.code = UNMOVED
+    entry.note = note[:500]
+    return True
 
 
 def _begun(db: Database, competition_id: str, *, reason: str) -> _Begun:
@@ -162,9 +201,11 @@ def _begin(db: Database, competition_id: str, *, reason: str) -> _Begun:
         if row is None:
             row = Round(competition_id=competition_id, month=month, at=now(session), reason="")
             session.add(row)
+        if row.at > now(session):  # it was planned for later in the month
+            row.at, row.reason = now(session), ""
         row.reason = reason or row.reason
         session.flush()
-        return _Begun(row.id, month, row.reason, _closed(session, competition))
+        return _Begun(row, _closed(session, competition))
 
 
 def _closed(session: Session, competition: Competition) -> str | None:
@@ -175,19 +216,28 @@ def _closed(session: Session, competition: Competition) -> str | None:
     return None
 
 
-def _decide_once(session: Session, team_id: int, begun: _Begun) -> _Decision | None:
+def _team_ids(
+    db: Database, competition_id: str, *, registered_by: datetime | None
+) -> Sequence[int]:
+    """The teams of a competition by name, baselines last."""
+    chosen = select(Team.id).where(Team.competition_id == competition_id)
+    if registered_by is not None:
+        chosen = chosen.where(Team.created_at <= registered_by)
+    with db.read() as session:
+        return session.scalars(chosen.order_by(Team.baseline, Team.name)).all()
+
+
+def _decide_once(session: Session, team_id: int, row: Round) -> _Decision | None:
     """Submit the team or pass it over, and write that down; None where it was done before."""
     team = locked_team(session, team_id)
     entry = session.scalar(
-        select(RoundEntry).where(
-            RoundEntry.round_id == begun.round_id, RoundEntry.team_id == team.id
-        )
+        select(RoundEntry).where(RoundEntry.round_id == row.id, RoundEntry.team_id == team.id)
     )
     if entry is not None and entry.code != CLOSED:
         return None
-    decision = _decide(session, team, month=begun.month)
+    decision = _decide(session, team, month=row.month)
     if entry is None:
-        entry = RoundEntry(round_id=begun.round_id, team_id=team.id)
+        entry = RoundEntry(round_id=row.id, team_id=team.id)
         session.add(entry)
     entry.submission_id = decision.accepted.submission_id if decision.accepted else None
     entry.at = now(session)
@@ -220,26 +270,27 @@ def _has_score(session: Session, team: Team, split: Role) -> bool:
     return session.scalar(scored.limit(1)) is not None
 
 
-def _lines(
-    db: Database, competition_id: str, round_id: int, *, decided: Collection[int]
-) -> tuple[Line, ...]:
-    """What stands in the round; a team without an entry came after the month had ended."""
+def _seen(db: Database, row: Round, *, decided: Collection[int] = ()) -> Ran:
+    """What stands in the round, a line for each team; `decided` are those of this run."""
     with db.read() as session:
         rows = session.execute(
             select(Team, RoundEntry)
             .outerjoin(
-                RoundEntry, (RoundEntry.team_id == Team.id) & (RoundEntry.round_id == round_id)
+                RoundEntry, (RoundEntry.team_id == Team.id) & (RoundEntry.round_id == row.id)
             )
-            .where(Team.competition_id == competition_id)
+            .where(Team.competition_id == row.competition_id)
             .order_by(Team.baseline, Team.name)
         )
-        return tuple(_line(team, entry, new=team.id in decided) for team, entry in rows)
+        lines = tuple(
+            _line(team, entry, new=team.id in decided)
+            if entry is not None
+            else _line_without(team, row, now(session))
+            for team, entry in rows
+        )
+    return Ran(row.competition_id, row.month, row.at, row.reason, None, lines)
 
 
-def _line(team: Team, entry: RoundEntry | None, *, new: bool) -> Line:
-    if entry is None:
-        note = "the month ended during the run; the next run is that of the new month"
-        return Line(team.name, team.baseline, MONTH_OVER, note)
+def _line(team: Team, entry: RoundEntry, *, new: bool) -> Line:
     return Line(
         team.name,
         team.baseline,
@@ -249,6 +300,18 @@ def _line(team: Team, entry: RoundEntry | None, *, new: bool) -> Line:
         at=entry.at,
         new=new,
     )
+
+
+def _line_without(team: Team, row: Round, moment: datetime) -> Line:
+    """Why a team has no entry: it is to come, or came too late, or the month was over."""
+    if month_of(moment) > row.month:
+        code = MONTH_OVER
+        note = "the month ended during the run; the next run is that of the new month"
+    elif row.reason == SCHEDULED and team.created_at <= row.at:
+        code, note = PLANNED, f"submitted by schedule at {stamp(row.at)}"
+    else:
+        code, note = NOT_YET, "`rostrum admin round run` takes it in"
+    return Line(team.name, team.baseline, code, note)
 
 
 def _entry_of(session: Session, attempt: Attempt) -> RoundEntry | None:

@@ -33,6 +33,12 @@ def secret_key_path() -> Path:
     return home() / "secret_key"
 
 
+def vault_key_path() -> Path:
+    """`ROSTRUM_VAULT_KEY`: the key that seals teams' secrets; by default below `ROSTRUM_HOME`."""
+    named = os.environ.get("ROSTRUM_VAULT_KEY")
+    return Path(named).expanduser().absolute() if named else home() / "vault_key"
+
+
 def secret_key() -> bytes:
     """The site's signing key, made by `rostrum admin init`; `UsageError` if it is not there."""
     path = secret_key_path()
@@ -61,6 +67,11 @@ def competition_id() -> str | None:
 def lost_after() -> timedelta:
     """`ROSTRUM_LOST_SECONDS` (90): silence after which a worker is taken for lost."""
     return timedelta(seconds=positive_seconds("ROSTRUM_LOST_SECONDS", default=90.0))
+
+
+def retry_after() -> timedelta:
+    """`ROSTRUM_RETRY_SECONDS` (60): the wait before the first retry of a fault of ours."""
+    return timedelta(seconds=positive_seconds("ROSTRUM_RETRY_SECONDS", default=60.0))
 
 
 def positive_seconds(name: str, *, default: float) -> float:

@@ -35,6 +35,11 @@ class Queue(StrEnum):
     CONVERSE = "converse"
 
 
+def channel(queue: Queue, *, gpu: bool = False) -> str:
+    """The message queue of what waits in `queue` for workers with, or without, a GPU."""
+    return f"{queue.value}.{'gpu' if gpu else 'cpu'}"
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """What a state means and what may follow.

@@ -9,17 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from harness.agent import TRACKS, Track
 from harness.errors import VERDICTS, Fault, UsageError
 from harness.report import Report
-from leaderboard import quota, reasons
+from leaderboard import quota, reasons, turns
 from leaderboard.competition import of_row
 from leaderboard.db.engine import Database, now
 from leaderboard.db.models import Attempt, PreflightLog, Submission, Team, TrackReport
 from leaderboard.db.models import Competition as CompetitionRow
+from leaderboard.expected import Expected, expected
 from leaderboard.figures import Cell, cell
 from leaderboard.ledger import Moment, timeline
 from leaderboard.states import STAGES, State
@@ -62,24 +63,28 @@ class SubmissionLine:
 class SubmissionView(SubmissionLine):
     """One submission in full: a line of the list, and all that its page shows.
 
-    `ahead` counts the attempts that wait before it (None where it does not wait), `logs` names
-    the tracks whose preflight log is kept (for the team's own eyes), `quota.sentence` is a line
-    for people.
+    `ahead` counts the attempts that wait before it (None where it does not wait), `expected` says
+    when it may start, as far as one can tell. `logs` names what the kept logs are of, a track or
+    `build` (for the team's own eyes), `quota.sentence` is a line for people.
     """
 
     competition_id: str
     team_id: int
     ahead: int | None
+    expected: Expected | None
     retries: int
     losses: int
     sandbox: str | None
     can_chat: bool | None
     scores: Mapping[Track, Cell]
     timeline: tuple[Moment, ...]
-    logs: tuple[Track, ...]
+    logs: tuple[str, ...]
     quota: quota.Usage
     moment: datetime
 
+
+BUILD = "build"
+"""The name of the log of an installation of requirements, beside those of the tracks."""
 
 _Found = tuple[Attempt, Submission, Team]
 
@@ -117,8 +122,8 @@ def reports(db: Database, attempt_id: int) -> dict[str, Report]:
     return {report.track: report for track in TRACKS for report in found if report.track == track}
 
 
-def preflight_log(db: Database, submission_id: int, track: Track) -> str:
-    """The kept log of the latest preflight, for its own team and the organizers only.
+def preflight_log(db: Database, submission_id: int, name: str) -> str:
+    """The kept log of the latest preflight or `build`, for its own team and the organizers only.
 
     Hostile text: escape it where it is shown. `UsageError` (`no_log`) where none is kept.
     """
@@ -126,14 +131,12 @@ def preflight_log(db: Database, submission_id: int, track: Track) -> str:
         text = session.scalar(
             select(PreflightLog.text)
             .join(Attempt, Attempt.id == PreflightLog.attempt_id)
-            .where(Attempt.submission_id == submission_id, PreflightLog.track == track)
+            .where(Attempt.submission_id == submission_id, PreflightLog.track == name)
             .order_by(PreflightLog.attempt_id.desc())
             .limit(1)
         )
     if text is None:
-        raise UsageError(
-            f"submission {submission_id} has no preflight log of track {track}", code="no_log"
-        )
+        raise UsageError(f"submission {submission_id} has no log of {name}", code="no_log")
     return text
 
 
@@ -153,7 +156,7 @@ def _latest() -> Select[Attempt, Submission, Team]:
     )
 
 
-def _line(found: _Found, *, ahead: int | None) -> SubmissionLine:
+def _line(found: _Found, *, ahead: int | None, held_up: bool = False) -> SubmissionLine:
     attempt, submission, team = found
     entered = attempt.tracks or ()
     return SubmissionLine(
@@ -168,7 +171,7 @@ def _line(found: _Found, *, ahead: int | None) -> SubmissionLine:
         state=attempt.state,
         since=attempt.state_since,
         final=STAGES[attempt.state].final,
-        sentence=reasons.state_sentence(attempt, ahead=ahead),
+        sentence=reasons.state_sentence(attempt, ahead=ahead, held_up=held_up),
         verdict=_failure(attempt),
         tracks=tuple(track for track in TRACKS if track in entered),
         withheld=attempt.withheld,
@@ -178,13 +181,14 @@ def _line(found: _Found, *, ahead: int | None) -> SubmissionLine:
 def _view(session: Session, found: _Found) -> SubmissionView:
     attempt, _, team = found
     row = session.get_one(CompetitionRow, team.competition_id)
-    ahead = _ahead(session, attempt)
-    line = _line(found, ahead=ahead)
+    ahead = turns.ahead(session, attempt)
+    line = _line(found, ahead=ahead, held_up=turns.held_up(session, attempt))
     return SubmissionView(
         **{each.name: getattr(line, each.name) for each in fields(line)},
         competition_id=team.competition_id,
         team_id=team.id,
         ahead=ahead,
+        expected=None if ahead is None else expected(session, attempt, ahead=ahead),
         retries=attempt.retries,
         losses=attempt.losses,
         sandbox=attempt.sandbox,
@@ -199,7 +203,7 @@ def _view(session: Session, found: _Found) -> SubmissionView:
 
 def _failure(attempt: Attempt) -> Failure | None:
     verdict = VERDICTS.get(attempt.verdict_code or "")
-    if verdict is None:
+    if verdict is None or attempt.state is not State.FAILED:  # failed by hand, not ended yet
         return None
     return Failure(
         code=verdict.code,
@@ -211,17 +215,6 @@ def _failure(attempt: Attempt) -> Failure | None:
     )
 
 
-def _ahead(session: Session, attempt: Attempt) -> int | None:
-    if STAGES[attempt.state].queue is None:
-        return None
-    place = tuple_(Attempt.state_since, Attempt.id)
-    return session.scalar(
-        select(func.count())
-        .select_from(Attempt)
-        .where(Attempt.state == attempt.state, place < (attempt.state_since, attempt.id))
-    )
-
-
 def _scores(session: Session, attempt: Attempt) -> dict[Track, Cell]:
     if attempt.withheld is not None:
         return {}
@@ -230,8 +223,8 @@ def _scores(session: Session, attempt: Attempt) -> dict[Track, Cell]:
     return {found.track: found for track in TRACKS for found in cells if found.track == track}
 
 
-def _logs(session: Session, attempt: Attempt) -> tuple[Track, ...]:
+def _logs(session: Session, attempt: Attempt) -> tuple[str, ...]:
     kept = set(
         session.scalars(select(PreflightLog.track).where(PreflightLog.attempt_id == attempt.id))
     )
-    return tuple(track for track in TRACKS if track in kept)
+    return tuple(name for name in (BUILD, *TRACKS) if name in kept)

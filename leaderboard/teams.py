@@ -6,15 +6,18 @@ A token is shown once, when the team is added; only its sha256 is stored.
 import hashlib
 import secrets
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import UsageError
 from leaderboard import competition as competitions
 from leaderboard.db.engine import Database, now
+from leaderboard.db.models import Credential
 from leaderboard.db.models import Team as Row
 from leaderboard.intake import check_ref
+from leaderboard.locks import expect_unlocked
 
 PREFIX = "rostrum_"
 """Begins every token, so that a leaked one is recognised."""
@@ -46,7 +49,7 @@ def add(
     """Add a team; `UsageError` for a name that is taken or cannot be shown, or a bad address."""
     competitions.get(db, competition_id)
     _expect_line(name, what="name", longest=80)
-    _expect_line(repo_url, what="repository", longest=1000)
+    _expect_address(repo_url)
     token = PREFIX + secrets.token_urlsafe(32)
     row = Row(
         competition_id=competition_id,
@@ -67,6 +70,26 @@ def add(
             hint="Choose another name, or see `rostrum admin teams list`.",
         ) from error
     return Added(_team(row), token)
+
+
+def move(db: Database, team_id: int, *, repo_url: str, branch: str | None = None) -> Team:
+    """Give a team another repository, from its next submission on.
+
+    A token is for one host: where the host is another one now, the stored token is forgotten.
+    `UsageError` for a bad address, and once the competition is locked: what was scored may have to
+    be fetched again.
+    """
+    _expect_address(repo_url)
+    new_branch = check_ref(branch) if branch is not None else None
+    with db.write() as session:
+        row = session.get_one(Row, team_id)
+        expect_unlocked(session, row.competition_id)
+        if _host(row.repo_url) != _host(repo_url.strip()):
+            of_old = (Credential.team_id == team_id) & (Credential.kind == "https")
+            session.execute(delete(Credential).where(of_old))
+        row.repo_url = repo_url.strip()
+        row.branch = new_branch or row.branch
+        return _team(row)
 
 
 def listing(db: Database, competition_id: str) -> list[Team]:
@@ -113,6 +136,22 @@ def _team(row: Row) -> Team:
         branch=row.branch,
         baseline=row.baseline,
     )
+
+
+def _host(repo_url: str) -> str:
+    """The machine of an https address, with its port; what else there is names none."""
+    return urlsplit(repo_url).netloc.lower() if repo_url.startswith("https://") else ""
+
+
+def _expect_address(repo_url: str) -> None:
+    _expect_line(repo_url, what="repository", longest=1000)
+    if "@" in _host(repo_url.strip()):
+        raise UsageError(
+            "the address of the repository holds a user name or a password",
+            code="bad_repo",
+            hint="Give the address without it, then store the token with `rostrum admin teams "
+            "token NAME --user USER`.",
+        )
 
 
 def _expect_line(value: str, *, what: str, longest: int) -> None:

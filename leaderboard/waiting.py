@@ -1,20 +1,21 @@
 """Whether anybody is at work: what a page says when submissions wait and no worker is heard.
 
-Workers announce themselves only by what they do (leases, heartbeats, events), so silence means
-something only while something waits.
+A worker is heard by its announcements and by what it does (leases, heartbeats, events). Silence
+means something only while something waits that could be taken.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from leaderboard import settings
 from leaderboard.db.engine import Database, now
-from leaderboard.db.models import Attempt, Event
+from leaderboard.db.models import Attempt, Event, Worker
 from leaderboard.quota import stamp
 from leaderboard.states import STAGES
 
+_LEASED = tuple(state for state, stage in STAGES.items() if stage.leased)
 _WAITING = tuple(state for state, stage in STAGES.items() if stage.queue is not None)
 
 
@@ -49,11 +50,19 @@ def silence(db: Database) -> Silence | None:
     with db.read() as session:
         edge = now(session) - settings.lost_after()
         count, since = session.execute(
-            select(func.count(), func.min(Attempt.state_since)).where(Attempt.state.in_(_WAITING))
+            select(func.count(), func.min(Attempt.state_since)).where(
+                Attempt.state.in_(_WAITING),
+                or_(Attempt.not_before.is_(None), Attempt.not_before < edge),
+            )
         ).one()
-        beat = session.scalar(select(func.max(Attempt.heartbeat_at)))
-        event = session.scalar(select(func.max(Event.at)).where(Event.worker.is_not(None)))
-    heard = max((moment for moment in (beat, event) if moment is not None), default=None)
+        beat = session.scalar(
+            select(func.max(Attempt.heartbeat_at)).where(Attempt.state.in_(_LEASED))
+        )
+        seen = session.scalar(select(func.max(Worker.seen_at)).where(Worker.drained_at.is_(None)))
+        event = session.scalar(
+            select(Event.at).where(Event.worker.is_not(None)).order_by(Event.id.desc()).limit(1)
+        )
+    heard = max((moment for moment in (beat, seen, event) if moment is not None), default=None)
     if not count or since > edge or (heard is not None and heard > edge):
         return None
     return Silence(count, since, heard)

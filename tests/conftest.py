@@ -8,11 +8,12 @@ then it fails.
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
+import services
 from hypothesis import settings
 
 # the models of tests are toys: threads would wait for one another longer than they compute
@@ -54,6 +55,15 @@ def _bf16() -> bool:
     return precision.computes_bf16(torch.device("cpu"))
 
 
+def _ssh() -> bool:
+    return shutil.which("sshd") is not None and shutil.which("git-shell") is not None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of tests/unit/leaderboard."""
+    config.addinivalue_line("markers", "one_database(name): it is about this database alone")
+
+
 LEFT_OUT = pytest.StashKey[str]()
 
 
@@ -75,10 +85,18 @@ SERVICES: dict[str, Callable[[], bool]] = {
     "shared": cache((SHARED / "oracle").is_dir),
     "gpu": cache(_gpu),
     "bf16": cache(_bf16),
+    "postgres": cache(services.has_postgres),
+    "redis": cache(services.has_redis),
+    "rabbitmq": cache(services.has_rabbitmq),
+    "ssh": cache(_ssh),
 }
 
 MACHINE = ("gpu", "bf16")
 """What no package can install: where it is absent tests of it are left out, unless required."""
+
+
+SERVERS = ("postgres", "redis", "rabbitmq", "ssh")
+"""Whoever needs one of these servers is also marked `services`."""
 
 
 def _required() -> set[str]:
@@ -99,6 +117,12 @@ def pytest_runtest_makereport(
 def _lacking() -> set[str]:
     """The parts of a machine that this one has not, and that nobody requires."""
     return {name for name in MACHINE if name not in _required() and not SERVICES[name]()}
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the tests that need a server, before `-m` chooses among them."""
+    if any(item.get_closest_marker(name) for name in SERVERS):
+        item.add_marker("services")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -122,6 +146,27 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if name in required:
                 pytest.fail(f"{name} is required (ROSTRUM_REQUIRE) and absent", pytrace=False)
             pytest.skip(f"{name} is absent")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[services.Postgres]:
+    """A PostgreSQL server of this process; mark the test `postgres`."""
+    with services.Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[services.Redis]:
+    """A Redis server of this process; mark the test `redis`."""
+    with services.Redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[services.RabbitMQ]:
+    """A RabbitMQ server of this process; mark the test `rabbitmq`."""
+    with services.RabbitMQ() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """A locked competition whose human evaluation is open, with finalists, raters, and a partner."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -143,6 +143,14 @@ def partner(
     return chat
 
 
+def _of_file(file: Path, clock: Clock) -> Database:
+    return open_database(f"sqlite:///{file}", clock=clock)
+
+
+DATABASE: Callable[[Path, Clock], Database] = _of_file
+"""The database of a world, from the SQLite file that holds it; tests on PostgreSQL change it."""
+
+
 def opened(
     folder: Path,
     *,
@@ -158,11 +166,11 @@ def opened(
     The personas are `PERSONAS`, or those of `people`. It is made once and copied for every caller.
     """
     template, made = _template(finalists, raters, ratings, share, minimum_turns, tuple(people))
-    copy = shutil.copy(Path(template.name, "rostrum.db"), folder / "rostrum.db")
+    copy = Path(shutil.copy(Path(template.name, "rostrum.db"), folder / "rostrum.db"))
     clock = Clock(made.clock.moment)
     world = replace(
         made.world,
-        db=open_database(f"sqlite:///{copy}", clock=clock),
+        db=DATABASE(copy, clock),
         clock=clock,
         tokens=dict(made.world.tokens),
         ids=dict(made.world.ids),

@@ -14,6 +14,7 @@ from harness.report import Report, Score, Signature
 from leaderboard import competition, ledger, teams
 from leaderboard.db.engine import Database
 from leaderboard.db.migrate import create
+from leaderboard.db.models import Attempt
 from leaderboard.states import State
 
 TOML = """
@@ -98,6 +99,9 @@ class World:
         log: bool = False,
     ) -> ledger.Work:
         """Lead a received attempt to a later state as a worker does."""
+        with self.db.read() as session:
+            due = session.get_one(Attempt, attempt).not_before
+        self.clock.moment = max(self.clock.moment, due or self.clock.moment)
         work = ledger.lease(self.db, attempt, worker="w1")
         assert work is not None
         self.clock.pass_(seconds=2.4)
@@ -113,7 +117,7 @@ class World:
         work = ledger.advance(self.db, work, State.PREFLIGHT, sandbox="docker", image="sha256:1")
         self.clock.pass_(seconds=21)
         if log:
-            ledger.keep_log(self.db, work, track=tracks[0], text=LOG)
+            ledger.keep_log(self.db, work, name=tracks[0], text=LOG)
         if state is State.PREFLIGHT:
             return work
         work = ledger.advance(self.db, work, State.QUEUED, can_chat=True)

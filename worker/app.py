@@ -19,6 +19,8 @@ def make_app(broker_url: str) -> Celery:
     app.conf.update(
         broker_url=broker_url,
         broker_connection_retry_on_startup=True,
+        broker_connection_max_retries=None,  # a broker may be away for a night
+        broker_channel_error_retry=True,
         accept_content=["json"],
         task_serializer="json",
         task_ignore_result=True,

@@ -1,4 +1,4 @@
-"""What a fetched tree says of itself: the tracks it enters, the name it wants to be called."""
+"""What a fetched tree says of itself: the tracks it enters, its name, its wish for a device."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -8,7 +8,7 @@ from harness.agent import Track
 from harness.errors import SubmissionError
 from harness.submission import entry_name
 
-__all__ = ["entered", "entry_name"]
+__all__ = ["device_wanted", "entered", "entry_name"]
 
 
 def entered(tree: Path, *, offered: Collection[Track]) -> tuple[Track, ...]:
@@ -17,3 +17,15 @@ def entered(tree: Path, *, offered: Collection[Track]) -> tuple[Track, ...]:
     if not tracks:
         raise SubmissionError("no_track_file")
     return tracks
+
+
+def device_wanted(tree: Path, *, allowed: bool) -> bool:
+    """Whether the tree asks for an accelerator; `build_failed` (`gpu`) where none is offered."""
+    wanted = submission.wants_gpu(tree)
+    if wanted and not allowed:
+        raise SubmissionError(
+            "build_failed",
+            detail="gpu",
+            message="rostrum.toml says `gpu = true`, and this competition runs without one",
+        )
+    return wanted

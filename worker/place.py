@@ -13,8 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
+from worker import owners
 
-_FOLDERS = ("runtime", "environments", "cells", "slots")
+MACHINE = Path("/run/rostrum-slots")
+"""Where the locks of the whole machine lie, whichever folder a worker keeps its cells in."""
+
+_FOLDERS = ("runtime", "environments", "cells", "slots", "owners")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,28 +44,47 @@ class Place:
 
     @property
     def slots(self) -> Path:
-        """Lock files; whoever holds one owns that user id."""
-        return self.root / "slots"
+        """Lock files of user ids and devices; whoever holds one owns that.
+
+        They are the whole machine's where the worker is root: two installations beside each other
+        would else end each other's cells.
+        """
+        if os.geteuid() != 0:
+            return self.root / "slots"
+        MACHINE.mkdir(exist_ok=True, mode=0o755)
+        _check(MACHINE)
+        return MACHINE
 
     @property
     def environments(self) -> Path:
         """Installed requirements of submissions, by hash."""
         return self.root / "environments"
 
+    @property
+    def owner(self) -> str:
+        """The name of this process as an owner of cells."""
+        return owners.mine(self.root / "owners")
+
+    def is_abandoned(self, owner: str) -> bool:
+        """Whether the process that bore this name here has died."""
+        return owners.is_dead(self.root / "owners", owner)
+
     def new_cell(self, name: str, *, seconds: float) -> Path:
-        """A fresh folder for one cell; the caller removes it, or `sweep` after `seconds`."""
-        mark = f"{time.time() + seconds:.0f}-{secrets.token_hex(4)}"
+        """A fresh folder for one cell; the caller removes it, or `sweep` once the caller has died
+        or `seconds` have passed."""
+        mark = f"{time.time() + seconds:.0f}-{self.owner}.{secrets.token_hex(2)}"
         folder = self.root / "cells" / f"{name}-{mark}"
         folder.mkdir(mode=0o755)
         folder.chmod(0o755)
         return folder
 
     def sweep(self) -> None:
-        """Remove the folders of cells that are past their deadline: their worker was killed."""
+        """Remove the folders of cells whose worker has died or that are past their deadline."""
         for folder in (self.root / "cells").iterdir():
-            _, deadline, _ = folder.name.rsplit("-", 2)
-            if int(deadline) < time.time():
+            _, deadline, mark = folder.name.rsplit("-", 2)
+            if self.is_abandoned(mark.partition(".")[0]) or int(deadline) < time.time():
                 shutil.rmtree(folder, ignore_errors=True)
+        owners.forget(self.root / "owners")
 
     def stage(self, tree: Path, destination: Path) -> Path:
         """A copy of `tree` that any user can read and only we can write; `tree` if it is one.

@@ -22,7 +22,7 @@ def scoring(workplace: Workplace, hold: Hold) -> None:
     rules = competition.get(workplace.db, hold.work.competition_id)
     fetched = fetched_tree(workplace, hold, rules.limits)
     bench = workplace.benches.get(rules.sandbox[0])
-    seat = taken_seat(workplace, hold, fetched, bench, rules.limits)
+    seat = taken_seat(workplace, hold, fetched, bench, rules)
     questions = _hidden_questions(workplace, hold, rules)
     reports: dict[Track, Report] = {}
     for track in hold.work.tracks:

@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Lock
@@ -10,6 +11,7 @@ from threading import Event, Lock
 from harness.errors import OperatorError, UsageError
 from leaderboard import ledger
 from worker.images import Runtime, prepare, stored_runtime
+from worker.images.used import mark_used
 from worker.place import Place
 from worker.sandbox import Over, Sandbox, in_no_case
 from worker.sandbox.choose import open_sandbox
@@ -41,6 +43,7 @@ class Benches:
         with self._lock:
             bench = self._ready.get(name) or self._made(name)
             self._ready[name] = bench
+        self._mark_used(bench)
         try:
             bench.sandbox.check()
         except OperatorError as error:
@@ -62,21 +65,33 @@ class Benches:
                 runtime = stored_runtime(name, digest, place=place)
                 sandbox = open_sandbox(name, runtime=runtime, settings=self.settings)
                 bench = self._kept[name, digest] = Bench(sandbox, runtime)
+        self._mark_used(bench)
         bench.sandbox.check()
         return bench
 
+    def _mark_used(self, bench: Bench) -> None:
+        """So that whoever frees this machine's disk leaves the runtime alone."""
+        mark_used(bench.runtime, place=Place.open(self.settings.sandbox_directory))
+
     def reap(self, *, over: Over = in_no_case) -> int:
-        """Remove our cells that are past their deadline or `over`; how many were removed.
+        """Remove our cells that are past their deadline or `over`, or whose worker has died; how
+        many were removed.
 
         Containers are looked for even if this process has started none: those of a worker that
         was killed outlive it.
         """
+        place = Place.open(self.settings.sandbox_directory)
+
+        def gone(labels: Mapping[str, str]) -> bool:
+            return over(labels) or place.is_abandoned(labels.get("rostrum.owner", ""))
+
         with self._lock:
             benches = {**self._ready, **{name: one for (name, _), one in self._kept.items()}}
-        removed = sum(bench.sandbox.reap(over=over) for bench in benches.values())
+        removed = sum(bench.sandbox.reap(over=gone) for bench in benches.values())
         if "docker" not in benches:
             with suppress(OperatorError):  # no engine here, and nobody has needed one
-                removed += reap_containers(over)
+                removed += reap_containers(gone)
+        place.sweep()
         return removed
 
     def _made(self, name: str) -> Bench:
@@ -90,12 +105,16 @@ class Benches:
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
-    """One worker process. `name` is shown in timelines; `shutdown` ends all work soon."""
+    """One worker process. `name` is shown in timelines; `shutdown` ends all work soon.
+
+    `gpu` is the accelerator bound to it, by its number on this machine; None: it has none.
+    """
 
     db: ledger.Database
     settings: Settings
     name: str
     benches: Benches
+    gpu: str | None = None
     shutdown: Event = field(default_factory=Event)
 
 

@@ -1,7 +1,8 @@
 """A system-call filter that the inside puts on itself before it reads a byte of the submission.
 
 Denied: sockets but AF_UNIX, io_uring, ptrace and other processes' memory, bpf, keys, userfaultfd,
-mounts, new namespaces, kernel and clock settings. Programs of another architecture are killed.
+mounts, new namespaces, kernel and clock settings, the placing of memory, execution domains.
+Programs of another architecture are killed.
 Threads, forks and files work as before. A classic BPF program over ctypes: no dependency.
 It is one of several walls; the sandbox's own stands outside. Source: seccomp(2).
 """
@@ -11,6 +12,7 @@ import errno
 import os
 import platform
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 _PR_SET_SECCOMP = 22
@@ -50,6 +52,11 @@ _COMMON = {
     "process_madvise": 440,
     "mount_setattr": 442,
     "quotactl_fd": 443,
+    "memfd_secret": 447,
+    "set_mempolicy_home_node": 450,
+    "statmount": 457,
+    "listmount": 458,
+    "open_tree_attr": 467,
 }
 
 
@@ -65,6 +72,10 @@ MACHINES = {
         0xC000003E,
         {
             "socket": 41, "socketpair": 53, "clone": 56, "ptrace": 101, "syslog": 103,
+            "uselib": 134, "personality": 135, "ustat": 136, "sysfs": 139, "vhangup": 153,
+            "modify_ldt": 154, "_sysctl": 156, "create_module": 174, "get_kernel_syms": 177,
+            "query_module": 178, "nfsservctl": 180, "lookup_dcookie": 212, "mbind": 237,
+            "set_mempolicy": 238, "migrate_pages": 256, "move_pages": 279,
             "pivot_root": 155, "adjtimex": 159, "chroot": 161, "acct": 163, "settimeofday": 164,
             "mount": 165, "umount2": 166, "swapon": 167, "swapoff": 168, "reboot": 169,
             "sethostname": 170, "setdomainname": 171, "iopl": 172, "ioperm": 173,
@@ -80,7 +91,9 @@ MACHINES = {
     "aarch64": Machine(
         0xC00000B7,
         {
-            "umount2": 39, "mount": 40, "pivot_root": 41, "chroot": 51, "quotactl": 60,
+            "lookup_dcookie": 18, "umount2": 39, "mount": 40, "pivot_root": 41, "nfsservctl": 42,
+            "chroot": 51, "vhangup": 58, "quotactl": 60, "personality": 92, "mbind": 235,
+            "set_mempolicy": 237, "migrate_pages": 238, "move_pages": 239,
             "acct": 89, "unshare": 97, "kexec_load": 104, "init_module": 105,
             "delete_module": 106, "clock_settime": 112, "syslog": 116, "ptrace": 117,
             "reboot": 142, "sethostname": 161, "setdomainname": 162, "settimeofday": 170,
@@ -103,8 +116,11 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def program(machine: Machine) -> bytes:
-    """The filter for one architecture, as `struct sock_filter` instructions."""
+def program(machine: Machine, *, families: Sequence[int] = (_AF_UNIX,)) -> bytes:
+    """The filter for one architecture, as `struct sock_filter` instructions.
+
+    `families` are the kinds of sockets that may be made: AF_UNIX alone where a submission runs.
+    """
     calls = machine.calls
     denied = sorted(number for name, number in calls.items() if name not in _BY_ARGUMENT)
     steps = [
@@ -121,9 +137,9 @@ def program(machine: Machine) -> bytes:
     steps += [_step(_EQUAL, calls["clone3"], no=1), _step(_RETURN, _ERRNO | errno.ENOSYS)]
     for name in ("socket", "socketpair"):
         steps += [
-            _step(_EQUAL, calls[name], no=3),
+            _step(_EQUAL, calls[name], no=len(families) + 2),
             _step(_LOAD, _FIRST_ARGUMENT),
-            _step(_EQUAL, _AF_UNIX, no=0, yes=1),
+            *(_step(_EQUAL, one, yes=left) for left, one in _countdown(families)),
             _step(_RETURN, _ERRNO | errno.EPERM),
             _step(_LOAD, _NUMBER),
         ]
@@ -137,15 +153,16 @@ def program(machine: Machine) -> bytes:
     return b"".join(steps)
 
 
-def install() -> None:
+def install(*, families: Sequence[int] = (_AF_UNIX,)) -> None:
     """Put the filter on this process and all that it will start; it cannot be taken off.
 
+    `families` as in `program`; a build may also make AF_INET sockets, to itself.
     `OSError` if the kernel refuses, `RuntimeError` on a machine that we have no table for.
     """
     machine = MACHINES.get(platform.machine())
     if machine is None:
         raise RuntimeError(f"no system-call filter for {platform.machine()}")
-    code = program(machine)
+    code = program(machine, families=families)
     libc = ctypes.CDLL(None, use_errno=True)
     _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1, None)
     filled = ctypes.byref(_Program(len(code) // 8, code))
@@ -157,6 +174,11 @@ def _prctl(libc: ctypes.CDLL, option: int, value: int, pointer: object) -> None:
     if libc.prctl(option, ctypes.c_ulong(value), pointer, zero, zero) != 0:
         number = ctypes.get_errno()
         raise OSError(number, f"prctl({option}): {os.strerror(number)}")
+
+
+def _countdown(families: Sequence[int]) -> list[tuple[int, int]]:
+    """Each family with how many steps its comparison skips to be past the refusal."""
+    return [(len(families) - place, one) for place, one in enumerate(families)]
 
 
 def _step(code: int, value: int, *, yes: int = 0, no: int = 0) -> bytes:

@@ -17,7 +17,10 @@ from leaderboard.admin.output import answer, as_json_option
 from leaderboard.admin.rounds import rounds
 from leaderboard.admin.submissions import submissions
 from leaderboard.admin.teams import quota, teams
+from leaderboard.admin.verify import verify
+from leaderboard.admin.workers import workers
 from leaderboard.db.engine import open_database
+from leaderboard.db.roles import grant_worker
 
 MAX_TOML_BYTES = 1 << 20
 
@@ -28,10 +31,17 @@ def admin() -> None:
 
 
 @admin.command("init")
+@click.option(
+    "--worker-role",
+    metavar="NAME",
+    help="Also let this role of PostgreSQL do what workers do, and nothing else.",
+)
 @as_json_option
-def init(as_json: bool) -> None:
+def init(worker_role: str | None, as_json: bool) -> None:
     """Make the folder, the secret key and the tables; safe to repeat, and how to upgrade."""
     made = install()
+    if worker_role is not None:
+        grant_worker(open_database(), worker_role)
     document = {**asdict(made), "home": str(made.home), "made": list(made.made)}
 
     def show(console: Console) -> None:
@@ -78,5 +88,5 @@ def load(file: Path, chosen_id: str | None, demo: bool, seed: int | None, as_jso
     answer(document, as_json=as_json, show=show)
 
 
-for command in (data, teams, quota, submissions, rounds, lock, human):
+for command in (data, teams, quota, submissions, workers, rounds, lock, human, verify):
     admin.add_command(command)

@@ -1,4 +1,4 @@
-"""Making a place to run in: folder, secret key, tables of database and embedded broker.
+"""Making a place to run in: folder, keys, tables of database and embedded broker.
 
 Each step leaves alone what is there, so the command may be repeated, and is how one upgrades.
 """
@@ -14,11 +14,10 @@ from kombu.connection import Connection
 from sqlalchemy import make_url
 
 from harness.errors import UsageError
-from leaderboard import settings
+from leaderboard import hints, settings, vault
 from leaderboard.db.engine import connect, schema_version
 from leaderboard.db.migrate import upgrade
 from leaderboard.db.versions import HEAD
-from leaderboard.states import Queue
 
 EMBEDDED = "sqla+"
 
@@ -40,6 +39,8 @@ def install() -> Installed:
         made.append("home")
     if _make_secret_key(settings.secret_key_path()):
         made.append("secret_key")
+    if vault.make_key(settings.vault_key_path()):
+        made.append("vault_key")
     database = connect()
     if schema_version(database) != HEAD:
         upgrade(database)
@@ -89,8 +90,8 @@ def _make_broker(url: str) -> None:
     with Connection(url) as connection:  # type: ignore[no-untyped-call]  # kombu has no types
         channel = connection.default_channel
         session = channel.session  # opening it makes the tables
-        for queue in Queue:
-            channel.queue_declare(queue=queue.value)
+        for name in hints.channels():
+            channel.queue_declare(queue=name)
         session.close()
         session.get_bind().dispose()
 

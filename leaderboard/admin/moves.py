@@ -1,4 +1,4 @@
-"""`rostrum admin submissions rerun | cancel | withhold`: what organizers do, with a reason."""
+"""`rostrum admin submissions rerun|cancel|fail|withhold`: what organizers do, with a reason."""
 
 import sys
 import time
@@ -17,13 +17,23 @@ from leaderboard.admin.output import (
     reason_option,
 )
 from leaderboard.db.engine import open_database
-from leaderboard.ledger import Database, Moment
+from leaderboard.ledger import Database
 from leaderboard.states import STAGES, Queue, State
 from leaderboard.submissions import submission
 
 LOOK_SECONDS = 0.2
 
 id_argument = click.argument("submission_id", metavar="ID", type=int)
+
+wait_option = click.option(
+    "--wait",
+    "seconds",
+    type=click.FloatRange(min=0, max=3600),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait until the sandbox is gone; 0: not at all.",
+)
 
 
 @click.command("rerun")
@@ -53,15 +63,7 @@ def rerun(submission_id: int, reason: str, as_json: bool) -> None:
 @click.command("cancel")
 @id_argument
 @reason_option
-@click.option(
-    "--wait",
-    "seconds",
-    type=click.FloatRange(min=0, max=3600),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="How long to wait until the sandbox is gone; 0: not at all.",
-)
+@wait_option
 @as_json_option
 def cancel(submission_id: int, reason: str, seconds: float, as_json: bool) -> None:
     """Cancel the latest attempt of submission ID, and see that its sandbox is gone."""
@@ -69,20 +71,27 @@ def cancel(submission_id: int, reason: str, seconds: float, as_json: bool) -> No
     db = open_database()
     attempt_id = submission(db, submission_id).attempt_id
     state = ledger.cancel(db, attempt_id, reason=kept)
-    outcome = _outcome(attempt_id, ledger.timeline(db, attempt_id))
-    if not STAGES[state].final:
-        outcome = _waited(db, attempt_id, seconds=seconds)
-    document: Document = {
-        "submission": submission_id,
-        "attempt": attempt_id,
-        "state": outcome.state.value,
-        "verified": outcome.verified,
-        "reason": kept,
-    }
-    sentence = outcome.sentence(submission_id)
-    answer(document, as_json=as_json, show=lambda console: _say(console, sentence))
-    if not outcome.well:
-        sys.exit(1)
+    outcome = _ended(db, attempt_id, state=state, wanted=State.CANCELLED, seconds=seconds)
+    _answer(submission_id, outcome, reason=kept, as_json=as_json)
+
+
+@click.command("fail")
+@id_argument
+@click.option(
+    "--code", required=True, metavar="CODE", help="The verdict, one of `docs/verdicts.md`."
+)
+@reason_option
+@wait_option
+@as_json_option
+def fail(submission_id: int, code: str, reason: str, seconds: float, as_json: bool) -> None:
+    """Fail the latest attempt of submission ID by hand; whose fault the verdict is decides the
+    quota."""
+    kept = checked_reason(reason)
+    db = open_database()
+    attempt_id = submission(db, submission_id).attempt_id
+    state = ledger.fail_by_hand(db, attempt_id, code=code, reason=kept)
+    outcome = _ended(db, attempt_id, state=state, wanted=State.FAILED, seconds=seconds)
+    _answer(submission_id, outcome, reason=kept, as_json=as_json, code=code)
 
 
 @click.command("withhold")
@@ -107,16 +116,17 @@ def withhold(submission_id: int, reason: str, undo: bool, as_json: bool) -> None
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """How a cancellation stands; `verified` is None while, or where, there is nothing to verify."""
+    """How an end by hand stands; `verified` is None while, or where, there is nothing to verify."""
 
     attempt_id: int
     state: State
+    wanted: State
     verified: bool | None = None
 
     @property
     def well(self) -> bool:
-        """Whether it is cancelled and nothing of it is left."""
-        return self.state is State.CANCELLED and self.verified is not False
+        """Whether it has ended as wanted and nothing of it is left."""
+        return self.state is self.wanted and self.verified is not False
 
     def sentence(self, submission_id: int) -> str:
         """What happened, and what to do next."""
@@ -124,27 +134,32 @@ class _Outcome:
             return (
                 f"Attempt {self.attempt_id} is still {self.state.value}: its worker was asked to "
                 "stop and hears of it at its next heartbeat; `rostrum beat` ends it if the worker "
-                f"is silent. See `rostrum admin submissions show {submission_id}`, or cancel again "
+                f"is silent. See `rostrum admin submissions show {submission_id}`, or repeat this "
                 "to wait on."
             )
-        if self.state is not State.CANCELLED:
+        if self.state is not self.wanted:
             return f"Attempt {self.attempt_id} was {self.state.value} before it could be stopped."
+        end = "is cancelled" if self.wanted is State.CANCELLED else "has failed"
         if self.verified is None:
-            return f"Attempt {self.attempt_id} is cancelled; nothing was running."
+            return f"Attempt {self.attempt_id} {end}; nothing was running."
         if self.verified:
             return (
-                f"Attempt {self.attempt_id} is cancelled; its worker ended the sandbox and "
+                f"Attempt {self.attempt_id} {end}; its worker ended the sandbox and "
                 "verified that it is gone."
             )
         return (
-            f"Attempt {self.attempt_id} is cancelled, but nobody could verify that its sandbox is "
+            f"Attempt {self.attempt_id} {end}, but nobody could verify that its sandbox is "
             f"gone. `rostrum admin submissions show {submission_id}` names its worker: look there "
             f"for what is called rostrum-{self.attempt_id}-*, and end it."
         )
 
 
-def _waited(db: Database, attempt_id: int, *, seconds: float) -> _Outcome:
+def _ended(
+    db: Database, attempt_id: int, *, state: State, wanted: State, seconds: float
+) -> _Outcome:
     """The outcome once the attempt is final, `seconds` are over or the organizer has enough."""
+    if STAGES[state].final:
+        seconds = 0.0
     console = Console(stderr=True)
     deadline = time.monotonic() + seconds
     text = f"Attempt {attempt_id}: waiting until its worker has ended the sandbox (Ctrl-C: leave)"
@@ -152,23 +167,42 @@ def _waited(db: Database, attempt_id: int, *, seconds: float) -> _Outcome:
     try:
         with shown:
             while True:
-                outcome = _outcome(attempt_id, ledger.timeline(db, attempt_id))
+                outcome = _outcome(db, attempt_id, wanted=wanted)
                 if STAGES[outcome.state].final or time.monotonic() >= deadline:
                     return outcome
                 time.sleep(LOOK_SECONDS)
     except KeyboardInterrupt:  # the request stands; only the wait ends
-        return _outcome(attempt_id, ledger.timeline(db, attempt_id))
+        return _outcome(db, attempt_id, wanted=wanted)
 
 
-def _outcome(attempt_id: int, moments: list[Moment]) -> _Outcome:
-    """What the timeline says; a leased attempt that was cancelled had something to verify."""
+def _outcome(db: Database, attempt_id: int, *, wanted: State) -> _Outcome:
+    """What the timeline says; a leased attempt that was ended had something to verify."""
+    moments = ledger.timeline(db, attempt_id)
     last = [moment for moment in moments if moment.source is not None][-1:]
     if not last:
-        return _Outcome(attempt_id, moments[-1].target)
+        return _Outcome(attempt_id, moments[-1].target, wanted)
     source, state = last[0].source, last[0].target
-    if state is not State.CANCELLED or source is None or not STAGES[source].leased:
-        return _Outcome(attempt_id, state)
-    return _Outcome(attempt_id, state, verified=last[0].code == endings.SANDBOX_GONE)
+    if state is not wanted or source is None or not STAGES[source].leased:
+        return _Outcome(attempt_id, state, wanted)
+    return _Outcome(attempt_id, state, wanted, verified=last[0].code == endings.SANDBOX_GONE)
+
+
+def _answer(
+    submission_id: int, outcome: _Outcome, *, reason: str, as_json: bool, code: str | None = None
+) -> None:
+    document: Document = {
+        "submission": submission_id,
+        "attempt": outcome.attempt_id,
+        "state": outcome.state.value,
+        "verified": outcome.verified,
+        "reason": reason,
+    }
+    if code is not None:
+        document["code"] = code
+    sentence = outcome.sentence(submission_id)
+    answer(document, as_json=as_json, show=lambda console: _say(console, sentence))
+    if not outcome.well:
+        sys.exit(1)
 
 
 def _say(console: Console, sentence: str) -> None:

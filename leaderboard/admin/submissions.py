@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 
 from harness.report import Report, finite
-from leaderboard.admin.moves import cancel, rerun, withhold
+from leaderboard.admin.moves import cancel, fail, rerun, withhold
 from leaderboard.admin.output import (
     Document,
     answer,
@@ -26,10 +26,10 @@ from leaderboard.submissions import SubmissionLine, SubmissionView, listing, rep
 
 @click.group("submissions")
 def submissions() -> None:
-    """List and show submissions, run them again, cancel them, withhold their scores."""
+    """List and show submissions, run them again, cancel or fail them, withhold their scores."""
 
 
-for _command in (rerun, cancel, withhold):
+for _command in (rerun, cancel, fail, withhold):
     submissions.add_command(_command)
 
 

@@ -5,11 +5,13 @@ from typing import Any
 
 from harness.report import finite
 from leaderboard.board import Board, Failure, SubmissionView
+from leaderboard.expected import Expected
 from leaderboard.figures import Cell
 from leaderboard.formats import iso
 from leaderboard.human.results import ResultLine, Results
 from leaderboard.ledger import Moment
 from leaderboard.quota import Usage
+from leaderboard.rules import Competition
 from leaderboard.waiting import Silence
 
 SCHEMA = 1
@@ -97,6 +99,7 @@ def submission_document(view: SubmissionView, silence: Silence | None) -> Docume
         "final": view.final,
         "sentence": view.sentence,
         "ahead": view.ahead,
+        "expected": _expected(view.expected) if view.expected else None,
         "retries": view.retries,
         "losses": view.losses,
         "waiting": silence.sentence if silence and view.ahead is not None else None,
@@ -108,6 +111,23 @@ def submission_document(view: SubmissionView, silence: Silence | None) -> Docume
         "scores": {track: cell_document(cell) for track, cell in view.scores.items()},
         "timeline": [_moment(moment) for moment in view.timeline],
         "quota": _quota(view.quota),
+    }
+
+
+def rules_document(rules: Competition) -> Document:
+    """What a submission is run by, under the names of competition.toml, for `rostrum check`."""
+    asked: dict[str, Document] = {
+        "hits": {"candidates": rules.candidates},
+        "ppl": {"zero": rules.zero},
+    }
+    return {
+        "schema": SCHEMA,
+        "competition": {"id": rules.id, "title": rules.title, "sandbox": list(rules.sandbox)},
+        "tracks": {track: asked.get(track, {}) for track in rules.tracks},
+        "limits": dict(rules.limits),
+        "preflight": {"dialogues": rules.preflight_dialogues},
+        "build": asdict(rules.build),
+        "gpu": {"allowed": rules.gpu},
     }
 
 
@@ -128,6 +148,16 @@ def cell_document(cell: Cell) -> Document:
     if cell.tokens is not None:
         document |= {"tokens": cell.tokens, "vocabulary": cell.vocabulary}
     return document
+
+
+def _expected(found: Expected) -> Document:
+    return {
+        "at": iso(found.at),
+        "text": found.sentence,
+        "usual_seconds": round(found.usual.total_seconds(), 1),
+        "runs": found.runs,
+        "slots": found.slots,
+    }
 
 
 def _verdict(failure: Failure) -> Document:

@@ -10,6 +10,7 @@ from leaderboard.api.documents import (
     SCHEMA,
     board_document,
     people_document,
+    rules_document,
     submission_document,
 )
 from leaderboard.api.tokens import caller
@@ -28,6 +29,13 @@ SUBMISSION = "/submissions/<int(max=2147483647):submission_id>"
 def current_board() -> Response:
     """The board of the competition that the front page shows."""
     return _board(competition.current(database()))
+
+
+@api.get("/competition")
+def current_rules() -> Response:
+    """The rules by which submissions to the current competition are run."""
+    db = database()
+    return jsonify(rules_document(competition.get(db, competition.current(db))))
 
 
 @api.get("/competitions/<competition_id>/board")
@@ -56,7 +64,7 @@ def show_submission(submission_id: int) -> Response:
 
 @api.get(f"{SUBMISSION}/log")
 def show_log(submission_id: int) -> Response:
-    """The preflight log, for the submission's own team only."""
+    """The logs of the build and the preflight, for the submission's own team only."""
     db = database()
     team = caller(db)
     view = submission(db, submission_id)
@@ -67,13 +75,11 @@ def show_log(submission_id: int) -> Response:
         )
     if not view.logs:
         raise UsageError(
-            f"submission {submission_id} has no preflight log",
+            f"submission {submission_id} has no log",
             code="no_log",
-            hint="Logs are made in the preflight, and kept for 90 days.",
+            hint="Logs are made of the build and of the preflight, and kept for 90 days.",
         )
-    logs = [
-        {"track": track, "text": preflight_log(db, submission_id, track)} for track in view.logs
-    ]
+    logs = [{"track": name, "text": preflight_log(db, submission_id, name)} for name in view.logs]
     response = jsonify({"schema": SCHEMA, "submission": submission_id, "logs": logs})
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -34,6 +34,19 @@ def _event(event: Document) -> str:
     return f"{line}  {one_line(str(note))}" if note else line.rstrip()
 
 
+def standing(document: Document) -> list[str]:
+    """Where a submission that waits stands in its queue, and when it may start; else nothing."""
+    if document.get("final") or document.get("ahead") is None:
+        return []
+    found = [one_line(str(document.get("sentence")), limit=600)]
+    expected = document.get("expected")
+    if isinstance(expected, dict) and expected.get("text"):
+        found.append(one_line(str(expected["text"]), limit=400))
+    if document.get("waiting"):
+        found.append(one_line(str(document["waiting"]), limit=400))
+    return found
+
+
 def outcome(document: Document) -> Iterator[str]:
     """The verdict of a failed attempt, or the scores of a scored one, then the quota."""
     verdict = document.get("verdict")
@@ -53,7 +66,7 @@ def logs(document: Document) -> Iterator[str]:
     """The preflight logs, where the document holds them; controls are shown, not obeyed."""
     for part in document.get("logs") or []:
         if isinstance(part, dict):
-            yield f"--- preflight log, {one_line(str(part.get('track')))}"
+            yield f"--- log of {one_line(str(part.get('track')))}"
             yield lines(str(part.get("text")))
 
 

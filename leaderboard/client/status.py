@@ -61,11 +61,12 @@ def status(
 
 
 class _Printer:
-    """Prints the heading when the state has changed, and each event once."""
+    """Prints the heading first, each event once, and a place in the queue when it has changed."""
 
     def __init__(self) -> None:
         self.printed = 0
         self.head = False
+        self.standing: list[str] = []
 
     def __call__(self, document: Document) -> None:
         if not self.head:
@@ -75,6 +76,11 @@ class _Printer:
         for line in lines[self.printed :]:
             click.echo(line)
         self.printed = len(lines)
+        standing = shown.standing(document)
+        for line in standing:
+            if line not in self.standing:
+                click.echo(f"  {line}")
+        self.standing = standing
 
 
 def _silent(document: Document) -> None:

@@ -81,6 +81,6 @@ def head_commit(folder: Path) -> str:
     except (OSError, subprocess.SubprocessError) as error:
         raise UsageError(
             f"{folder} is not a git repository with a commit; give --ref REF",
-            hint="REF is the full 40-digit id of a pushed commit, or the name of a branch.",
+            hint="REF is the full 40-digit id of a pushed commit, or the name of a branch or tag.",
         ) from error
     return answer.stdout.strip()

@@ -1,28 +1,28 @@
-"""The way to the database: one write transaction at a time on SQLite, snapshots for readers.
+"""The way to the database: one write transaction at a time, snapshots for readers.
 
-`now` is read once per transaction, from the database, so that several machines agree.
+SQLite and PostgreSQL behave alike here; what makes them is in `leaderboard.db.dialects`. `now` is
+read once per transaction, from the database, so that several machines agree.
 """
 
+import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session
 
 from harness.errors import UsageError
 from leaderboard import settings
+from leaderboard.db import dialects
 from leaderboard.db.versions import HEAD
 
-BUSY_SECONDS = 10
-"""How long a writer on SQLite waits for another one."""
-
-_WRITE = "rostrum_write"
+_RETRY_SECONDS = 0.25
 
 Clock = Callable[[Session], datetime]
 
@@ -32,7 +32,7 @@ def database_clock(session: Session) -> datetime:
     if session.get_bind().dialect.name == "sqlite":
         stamp = session.scalar(text("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')"))
         return datetime.fromisoformat(str(stamp)).replace(tzinfo=UTC)
-    moment = session.scalar(text("SELECT CURRENT_TIMESTAMP"))
+    moment = session.scalar(text("SELECT clock_timestamp()"))  # not of BEGIN: a writer waits there
     if not isinstance(moment, datetime):
         raise TypeError(f"the database gave {moment!r} for its time")
     return moment.astimezone(UTC)
@@ -40,30 +40,53 @@ def database_clock(session: Session) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An open database. One per process: open it after a fork, not before."""
+    """An open database. One per process: open it after a fork, not before.
+
+    `patience` is for how many seconds a transaction may wait for a server that is away, before
+    anything of it was done: a worker outlives a restart of the database so.
+    """
 
     engine: Engine
     clock: Clock = database_clock
+    patience: float = 0.0
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A transaction that may write; commits at the end, rolls back on an exception.
 
-        On SQLite it holds the write lock from its first statement (BEGIN IMMEDIATE), so what it
-        has read stays true until it commits.
+        It is alone from its first statement on, so what it has read stays true until it commits.
         """
-        engine = self.engine.execution_options(**{_WRITE: True})
-        with self._session(engine) as session, session.begin():
+        with self._session(dialects.writing(self.engine)) as session:
             yield session
+            session.commit()
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A transaction that reads one consistent snapshot and never waits for writers."""
-        with self._session(self.engine) as session:
+        with self._session(dialects.reading(self.engine)) as session:
             yield session
 
-    def _session(self, engine: Engine) -> Session:
-        return Session(engine, expire_on_commit=False, info={"clock": self.clock})
+    @contextmanager
+    def _session(self, engine: Engine) -> Iterator[Session]:
+        info = {"clock": self.clock}
+        with Session(engine, expire_on_commit=False, info=info) as session:
+            if self.patience:
+                self._await(session)
+            yield session
+
+    def _await(self, session: Session) -> None:
+        """Begin, as soon as the server is there."""
+        deadline = time.monotonic() + self.patience
+        while True:
+            try:
+                session.connection()
+            except OperationalError:
+                session.rollback()
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+            else:
+                return
 
     def close(self) -> None:
         """Close all connections; the object can still be used and then opens new ones."""
@@ -80,12 +103,15 @@ def now(session: Session) -> datetime:
     return moment
 
 
-def open_database(url: str | None = None, *, clock: Clock = database_clock) -> Database:
+def open_database(
+    url: str | None = None, *, clock: Clock = database_clock, patience: float = 0.0
+) -> Database:
     """The database at `url` (`ROSTRUM_DATABASE_URL`), having checked that its tables are ours.
 
-    `UsageError` where it cannot be reached, was not initialised, or has another version.
+    `patience` as in `Database`. `UsageError` where it cannot be reached, was not initialised, or
+    has another version.
     """
-    database = connect(url, clock=clock, create=False)
+    database = replace(connect(url, clock=clock, create=False), patience=patience)
     found = schema_version(database)
     if found != HEAD:
         state = f"has tables of version {found}, not {HEAD}" if found else "has no tables"
@@ -106,19 +132,18 @@ def connect(
     data and secrets.
     """
     try:
-        parsed = make_url(url or settings.database_url())
+        parsed = dialects.chosen(make_url(url or settings.database_url()))
         if not create:
             _expect_file(parsed)
-        engine = create_engine(parsed, hide_parameters=True, **_options(parsed))
+        engine = create_engine(parsed, hide_parameters=True, **dialects.options(parsed))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise UsageError(
             f"the database cannot be opened: {error}",
             code="database_url",
             hint="Check ROSTRUM_DATABASE_URL and that its driver is installed.",
         ) from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+    dialects.prepare(engine)
+    weakref.finalize(engine, engine.pool.dispose)  # a command that ends hangs up
     return Database(engine, clock)
 
 
@@ -135,23 +160,6 @@ def schema_version(database: Database) -> str | None:
             f"the database {_shown(database.engine.url)} cannot be reached: {error.orig}",
             code="database_down",
         ) from error
-
-
-def _options(url: URL) -> dict[str, Any]:  # Any: as create_engine takes them
-    if url.get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": BUSY_SECONDS}}
-    return {"pool_pre_ping": True}
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:  # Any: a driver's connection
-    connection.isolation_level = None  # the driver begins nothing by itself; _begin_sqlite does
-    for pragma in ("journal_mode = WAL", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _expect_file(url: URL) -> None:

@@ -123,7 +123,7 @@ class DataSet(Base):
 
 
 class Team(Base):
-    """A team of one competition; its token is stored as a hash only."""
+    """A team of one competition; its token is stored as a hash only, which a worker cannot read."""
 
     __tablename__ = "teams"
     __table_args__ = (UniqueConstraint("competition_id", "name"),)
@@ -134,7 +134,7 @@ class Team(Base):
     repo_url: Mapped[str] = mapped_column(String(1000))
     branch: Mapped[str] = mapped_column(String(255))
     baseline: Mapped[bool]
-    token_sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    token_sha256: Mapped[str] = mapped_column(String(64), unique=True, deferred=True)
     created_at: Mapped[datetime]
 
 
@@ -198,12 +198,14 @@ class Attempt(Base):
     `fence` grows with every lease and every return to a waiting state, so an older holder can
     never write. `month` is the UTC month of acceptance, `split` what the phase of that moment
     scores. `withheld` is the reason for hiding a score, or NULL. `gpu` sends it to the workers that
-    have one; a waiting attempt is left alone until `not_before`.
+    have one. A waiting attempt is left alone until `not_before`; its queue is ordered by `turn`:
+    when it began to wait, or when another attempt of its team was last taken.
     """
 
     __tablename__ = "attempts"
     __table_args__ = (
         Index(None, "state", "state_since"),
+        Index(None, "state", "gpu", "turn"),
         Index(None, "submission_id"),
         Index(None, "team_id", "accepted_at"),
     )
@@ -232,6 +234,7 @@ class Attempt(Base):
     withheld: Mapped[str | None] = mapped_column(String(500))
     gpu: Mapped[bool] = mapped_column(default=False)
     not_before: Mapped[datetime | None]
+    turn: Mapped[datetime | None]
 
 
 class Event(Base):

@@ -33,7 +33,7 @@ MAX_AT_ONCE = 1_000
 """People invited by one call."""
 
 MAX_LINK = 100
-_LINK = re.compile(r"([1-9][0-9]{0,17})\.([0-9]{1,12})\.([A-Za-z0-9_-]{43})")
+_LINK = re.compile(r"([1-9][0-9]{0,8})\.([0-9]{1,12})\.([A-Za-z0-9_-]{43})")
 _CONTEXT = "rostrum rater link 1"
 _UNDER_WAY = tuple(state for state, stage in CHAT_STAGES.items() if not stage.final)
 

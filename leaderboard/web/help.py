@@ -29,11 +29,13 @@ LIMIT_TEXTS: Mapping[str, tuple[str, str]] = {
     "log_bytes": ("Preflight log kept", "bytes"),
     "repo_bytes": ("Repository", "bytes"),
     "repo_files": ("Files in the repository", ""),
+    "large_bytes": ("LFS objects and weights", "bytes"),
 }
 """Each limit of `competition.toml` by name: what it bounds, and its unit."""
 
 REQUESTS: tuple[tuple[str, str], ...] = (
     ("GET /api/v1/board", "The current competition's board, as on its page."),
+    ("GET /api/v1/competition", "Its rules and limits, as `rostrum check --site` keeps them."),
     ("GET /api/v1/competitions/<id>/board", "The board of one competition."),
     (
         "GET /api/v1/competitions/<id>/people",

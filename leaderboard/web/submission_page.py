@@ -79,6 +79,7 @@ class SubmissionPage:
     sentence: str
     rail: tuple[Step, ...]
     waiting: str | None
+    expected: str | None
     verdict: VerdictView | None
     withheld: str | None
     cells: tuple[CellView, ...]
@@ -101,6 +102,7 @@ def submission_page(view: SubmissionView, silence: Silence | None, *, site: str)
         sentence="" if view.sentence == f"{view.state.value.capitalize()}." else view.sentence,
         rail=_rail(view),
         waiting=silence.sentence if silence and view.ahead is not None else None,
+        expected=view.expected.sentence if view.expected else None,
         verdict=_verdict(view, site=site),
         withheld=view.withheld,
         cells=tuple(CellView(TRACK_TEXTS[track], cell) for track, cell in view.scores.items()),

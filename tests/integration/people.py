@@ -171,9 +171,10 @@ class Hall:
             return str(session.scalar(text("SELECT image FROM attempts")))
 
     def cells(self) -> list[str]:
-        """Containers of this installation's chats, or processes that see one of its trees."""
+        """Containers for this installation's chats, or processes that see one of its trees."""
         if self.stage.sandbox == "docker":
-            return _docker("ps", "-aq", "--filter", f"name=rostrum-chat-.*-{self.stage.house}")
+            named = f"name=rostrum-(chat|spare)-.*-{self.stage.house}"
+            return _docker("ps", "-aq", "--filter", named)
         keys = [sha256(url.encode()).hexdigest()[:16] for url in self._urls()]
         found = []
         for mounts in Path("/proc").glob("[0-9]*/mountinfo"):
@@ -225,9 +226,12 @@ def runtime_of(hall: Hall, chat: int) -> str:
     if hall.stage.sandbox == "docker":
         name = f"rostrum-chat-{chat}-{hall.stage.house}"
         return str(json.loads("".join(_docker("inspect", name)))[0]["Image"])
-    mounts = Path(f"/proc/{hall.cells()[0]}/mountinfo").read_text().splitlines()
-    (line,) = [each for each in mounts if each.split()[4] == "/opt/rostrum"]
-    return Path(line.split()[3]).name
+    runtimes = set()
+    for process in hall.cells():  # those outside of the walls see no runtime at its place
+        mounts = Path(f"/proc/{process}/mountinfo").read_text().splitlines()
+        runtimes |= {line.split()[3] for line in mounts if line.split()[4] == "/opt/rostrum"}
+    (runtime,) = runtimes
+    return Path(runtime).name
 
 
 def names_of(image: str) -> list[str]:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ PERIODS = {
     "ROSTRUM_HEARTBEAT_SECONDS": "0.5",
     "ROSTRUM_LOST_SECONDS": "3",
     "ROSTRUM_BEAT_SECONDS": "2",
+    "ROSTRUM_RETRY_SECONDS": "0.1",
     "ROSTRUM_REAP_SECONDS": "2",
 }
 
@@ -76,14 +78,21 @@ def good(*tracks: str, agent: str = AGENT) -> dict[str, str]:
     return {"agent.py": agent} | {f"eval_{t}.py": EVAL.format(track=t) for t in tracks}
 
 
-def variables(base: Path) -> dict[str, str]:
-    """The environment of an installation: this one's, but for what it decides itself."""
+def variables(
+    base: Path, *, database: str | None = None, broker: str | None = None
+) -> dict[str, str]:
+    """The environment of an installation: this one's, but for what it decides itself.
+
+    Without the URLs of a database and a broker, both are embedded.
+    """
+    urls = {"ROSTRUM_DATABASE_URL": database, "ROSTRUM_BROKER_URL": broker}
     kept = ("ROSTRUM_SANDBOX_DIR", "ROSTRUM_CACHE_DIR", "ROSTRUM_BASE_IMAGE")
     return {
         **{k: v for k, v in os.environ.items() if not k.startswith("ROSTRUM_") or k in kept},
         **PERIODS,
         "ROSTRUM_HOME": str(base / "home"),
         "ROSTRUM_LOCAL_REPOS": str(base / "repos"),
+        **{name: url for name, url in urls.items() if url},
     }
 
 
@@ -97,8 +106,18 @@ class Stage:
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @classmethod
-    def build(cls, base: Path, sandbox: str, *, load: float = 10.0, batch: float = 5.0) -> "Stage":
-        stage = cls(base, sandbox, variables(base))
+    def build(
+        cls,
+        base: Path,
+        sandbox: str,
+        *,
+        load: float = 10.0,
+        batch: float = 5.0,
+        database: str | None = None,
+        broker: str | None = None,
+    ) -> "Stage":
+        """A new installation, embedded or over the servers at these URLs."""
+        stage = cls(base, sandbox, variables(base, database=database, broker=broker))
         (base / "repos").mkdir(parents=True)
         (base / "data").mkdir()
         toml = base / "competition.toml"
@@ -116,14 +135,18 @@ class Stage:
         stage.rostrum("admin", "data", "dictionary")
         return stage
 
-    def copied(self, base: Path) -> "Stage":
-        """The same installation at another place."""
+    def copied(
+        self, base: Path, *, database: str | None = None, broker: str | None = None
+    ) -> "Stage":
+        """The same installation at another place; `database` holds a copy of this one's."""
         shutil.copytree(self.base, base)
-        return Stage(base, self.sandbox, variables(base))
+        return Stage(base, self.sandbox, variables(base, database=database, broker=broker))
 
-    @property
+    @cached_property
     def db(self) -> ledger.Database:
-        return ledger.open_database(f"sqlite:///{self.base / 'home' / 'rostrum.db'}")
+        """The installation's database, as its processes know it."""
+        embedded = f"sqlite:///{self.base / 'home' / 'rostrum.db'}"
+        return ledger.open_database(self.variables.get("ROSTRUM_DATABASE_URL", embedded))
 
     @property
     def house(self) -> str:
@@ -233,6 +256,8 @@ class Stage:
                 process.wait(timeout=40)
             except subprocess.TimeoutExpired:
                 self.kill(process)
+        if "db" in vars(self):
+            self.db.close()
 
     def _registered(self, name: str, repo: Path) -> int:
         for arguments in (

@@ -3,11 +3,12 @@
 It is trained for a few updates only: what it has learned is no matter here.
 """
 
-import os
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from byhand import environment
@@ -15,26 +16,15 @@ from click.testing import CliRunner
 
 from baselines.commands import FOLDERS, new, train
 from harness.agent import TRACKS, Track
-from harness.data import load, sample
-from harness.dialogue import Context, Turn
-from harness.evaluation import evaluate
+from harness.data import sample
 from harness.report import Report
 from harness.text import Vocabulary
 from worker.entry import entered
-from worker.images import prepare
-from worker.sandbox import Job, Limits, Sandbox
-from worker.sandbox.choose import open_sandbox
 
 pytestmark = pytest.mark.docker
 
 SANITY = ("tfidf-retrieval", "repeat-partner", "random-reply", "constant-words", "word-frequency")
 TEST = "test_self_original.txt"
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Sandbox:
-    """The container sandbox, its runtime made of this harness."""
-    return open_sandbox("docker", runtime=prepare("docker", print))
 
 
 @pytest.fixture(scope="module")
@@ -80,49 +70,49 @@ def by_hand(folder: Path, track: Track, data: Path) -> Report:
     return Report.load(out)
 
 
-def inside(sandbox: Sandbox, folder: Path, track: Track, data: Path) -> Report:
-    """What an evaluator finds that asks it in a container."""
-    limits = Limits(cpus=1.0, memory=2 << 30)
-    job = Job(
-        name=f"rostrum-baseline-{os.getpid()}-{folder.parent.name}-{track}",
-        fence=1,
-        code=folder,
-        track_file=f"eval_{track}.py",
-        limits=limits,
-        deadline_seconds=280,
-        keep_log=True,
-        labels={"test": "baseline"},
+@pytest.fixture(scope="module")
+def limits(data: Path) -> Path:
+    """One processor, so that sums have the order that they have by hand."""
+    file = data / "competition.toml"
+    file.write_text(
+        'schema = 1\n[competition]\nid = "c"\ntitle = "Small"\n[[phase]]\nname = "only"\n'
+        "opens = 2020-01-01T00:00:00Z\ncloses = 2100-01-01T00:00:00Z\n[limits]\ncpus = 1.0\n"
     )
-    words = Vocabulary.load(data / "dictionary.tsv") if track == "ppl" else None
-    with sandbox.start(job) as cell:
-        cell.agent.load(
-            track,
-            vocabulary=words,
-            load_seconds=limits.load,
-            batch_seconds=limits.batch,
-            bank_seconds=limits.bank,
-            total_seconds=limits.total,
-        )
-        report = evaluate(cell.agent, load(data / TEST), track, vocabulary=words)
-        if (folder / "interactive.py").is_file():
-            (said,) = cell.agent.respond([Context("chat", turns=(Turn("partner", "hello !"),))])
-            assert said
-        assert not cell.finish().log
-    return report
+    return file
+
+
+def checked(folder: Path, data: Path, limits: Path) -> dict[str, Any]:
+    """What `rostrum check` finds in a container: its steps by their names."""
+    files = ["--data", str(data / TEST), "--dictionary", str(data / "dictionary.tsv")]
+    command = [str(Path(sys.executable).with_name("rostrum")), "check", str(folder)]
+    done = subprocess.run(
+        [*command, "--sandbox", "docker", "--limits", str(limits), *files, "--json"],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {step["name"]: step for step in json.loads(done.stdout)["check"]["steps"]}
 
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_it_scores_the_same_in_a_container_and_by_hand(
-    name: str, submission: Callable[[str], Path], sandbox: Sandbox, data: Path
+    name: str, submission: Callable[[str], Path], data: Path, limits: Path
 ) -> None:
     folder = submission(name)
     tracks = entered(folder, offered=TRACKS)
     assert tracks
+    steps = checked(folder, data, limits)
     for track in tracks:
-        here, there = by_hand(folder, track, data), inside(sandbox, folder, track, data)
-        assert there.signature == here.signature
-        assert there.score.n == here.score.n > 30
+        here, there = by_hand(folder, track, data), steps[track]["score"]
+        assert there["signature"] == here.signature
+        assert there["n"] == here.score.n > 30
         if track == "ppl":
-            assert there.score.value == pytest.approx(here.score.value, rel=1e-5)
+            assert there["value"] == pytest.approx(here.score.value, rel=1e-5)
         else:
-            assert there.totals == here.totals
+            assert there["totals"] == [[total.value, total.weight] for total in here.totals]
+        if steps[track]["can_chat"] is not False:  # else the log says why it cannot
+            assert not steps[track]["log"]
+    if (folder / "interactive.py").is_file():
+        assert any(steps[track]["can_chat"] for track in tracks)

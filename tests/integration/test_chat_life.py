@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,8 @@ from leaderboard.human import talk
 from leaderboard.human.stages import ChatState
 from leaderboard.states import Queue
 
-WORKER = ("worker", "--queues", "converse")
+WORKER = ("worker", "--queues", "converse", "--spares", "0")
+KEEPER = ("worker", "--queues", "converse", "--spares", "1")
 
 
 @pytest.fixture(scope="session")
@@ -225,6 +227,50 @@ def test_a_runtime_that_is_gone_is_ours_and_soon_told(hall: Hall) -> None:
     (rater,) = hall.raters(1)
     rater.claim()
     assert rater.until(ChatState.VOID, seconds=15).void_code == "platform_error"
+
+
+def said(hall: Hall, words: str, *, times: int = 1) -> None:
+    """Wait until the worker has logged these words so often."""
+    deadline = time.monotonic() + 40
+    log = hall.stage.base / "worker-0.log"
+    while log.read_text("utf-8", "replace").count(words) < times:
+        assert time.monotonic() < deadline, hall.stage.logs()
+        time.sleep(0.05)
+
+
+def kill(hall: Hall) -> None:
+    """End every cell from outside."""
+    for cell in hall.cells():
+        if hall.stage.sandbox == "docker":
+            subprocess.run(["docker", "kill", cell], check=True, capture_output=True, timeout=60)
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(cell), signal.SIGKILL)
+
+
+def test_the_partner_of_the_next_rater_is_ready_and_a_new_one_after_it(hall: Hall) -> None:
+    hall.stage.start(*KEEPER)
+    said(hall, "spare ready")
+    first, second = hall.raters(2)
+    first.begin()
+    said(hall, f"ready at once: conversation={first.chat} ")
+    assert first.ask("hello").startswith("1/0 new hello")
+    said(hall, "spare ready", times=2)
+    second.begin()
+    said(hall, f"ready at once: conversation={second.chat} ")
+    assert second.ask("you ?").startswith("1/0 new you ?"), "it has not heard the other rater"
+    assert first.ask("and ?").startswith("2/1 new and ?")
+
+
+def test_a_spare_that_was_killed_costs_nobody_anything(hall: Hall) -> None:
+    hall.stage.start(*KEEPER)
+    said(hall, "spare ready")
+    kill(hall)
+    said(hall, "no spare")
+    (rater,) = hall.raters(1)
+    rater.begin()
+    assert rater.ask("hello").startswith("1/0 new hello")
+    assert rater.view().state is ChatState.OPEN
 
 
 @pytest.fixture

@@ -157,9 +157,11 @@ def test_a_worker_that_is_told_to_end_leaves_no_cell_and_the_attempt_goes_on(
     assert first.wait(timeout=20) == 0
     assert time.monotonic() - begin < 15
     assert cells(stage) == []
-    assert stage.state(attempt) in (State.RUNNING, State.QUEUED)
+    assert stage.state(attempt) is State.QUEUED
     stage.start("worker")
     assert stage.wait(attempt, State.SCORED, State.FAILED) is State.SCORED
+    shown = stage.shown(attempt)
+    assert (shown["losses"], shown["retries"]) == (0, 0)
 
 
 def test_an_engine_that_is_away_is_our_fault_and_gives_the_place_back(

@@ -1,167 +1,70 @@
-"""Every hostile submission of the gallery ends with its verdict, in every sandbox."""
+"""Every hostile submission, repository and list of requirements gets its verdict, everywhere."""
 
-import os
-import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from cells import containers_of, load_agent
+from cells import load_agent
+from gallerybuilds import Builds
+from gallerycells import MARK, Ending, complaint, run, wrong
+from gallerygit import Gits
+from galleryworld import CANARY, GOOD, SMALL, Case, cases, talk
+from hosthealth import left_behind
 
-from harness.agent import Track
-from harness.dialogue import Dialogue, Example
-from harness.errors import VERDICTS, RostrumError, SubmissionError
+from harness.errors import VERDICTS
 from harness.evaluation import evaluate
-from harness.report import Report
-from harness.text import Vocabulary
-from worker.blame import judge
-from worker.entry import entered
 from worker.images import prepare
-from worker.sandbox import Exit, Job, Limits, Sandbox
 from worker.sandbox.choose import open_sandbox
 
-GALLERY = Path(__file__).resolve().parent.parent / "gallery"
-SUBMISSIONS = sorted(path.parent.name for path in GALLERY.glob("*/expected.toml"))
+CELLS = {case.name: case for case in cases("cell")}
+GITS = {case.name: case for case in cases("git")}
+BUILDS = {case.name: case for case in cases("requirements")}
 AT_ONCE = 4
-
-WORDS = ("turtles", "music", "the sea", "long walks", "old books")
-DIALOGUES = tuple(
-    Dialogue(
-        id=str(number),
-        persona=(f"i like {WORDS[number]} .",),
-        examples=tuple(
-            Example(
-                partner=(f"do you like {word} ?",),
-                replies=(f"{word} , yes",),
-                candidates=tuple(f"{other} , yes" for other in WORDS),
-            )
-            for word in WORDS[number:]
-        ),
-    )
-    for number in range(3)
-)
-VOCABULARY = Vocabulary.build(DIALOGUES, [])
-
-SMALL = {
-    "start": 30.0,
-    "load": 30.0,
-    "batch": 30.0,
-    "bank": 1.0,
-    "total": 60.0,
-    "memory": 256 << 20,
-    "cpus": 1.0,
-    "pids": 48,
-    "tmp": 8 << 20,
-    "inodes": 500,
-    "log_bytes": 8 << 10,
-}
+WALLED = [
+    pytest.param("docker", marks=pytest.mark.docker),
+    pytest.param("bubblewrap", marks=pytest.mark.bubblewrap),
+]
 
 
-@dataclass(frozen=True)
-class Ending:
-    """What became of one submission: its verdict in words, and how its cell ended."""
-
-    verdict: tuple[str, str | None]
-    exit: Exit | None
-    report: Report | None
-
-
-@pytest.fixture(
-    scope="module",
-    params=[
-        pytest.param("docker", marks=pytest.mark.docker),
-        pytest.param("bubblewrap", marks=pytest.mark.bubblewrap),
-    ],
-)
+@pytest.fixture(scope="module", params=WALLED)
 def endings(request: pytest.FixtureRequest) -> Iterator[tuple[str, dict[str, Ending]]]:
     """Every submission, run once in this sandbox, several at a time."""
     name: str = request.param
     sandbox = open_sandbox(name, runtime=prepare(name, print))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        done = pool.map(lambda submission: run(sandbox, submission), SUBMISSIONS)
-        yield name, dict(zip(SUBMISSIONS, done, strict=True))
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(AT_ONCE) as pool:
+        patch.setenv("ROSTRUM_DATABASE_URL", CANARY)
+        done = pool.map(lambda case: run(sandbox, case), CELLS.values())
+        yield getattr(sandbox, "walls", name), dict(zip(CELLS, done, strict=True))
 
 
-def run(sandbox: Sandbox, submission: str) -> Ending:
-    """One submission through the doors of an attempt: track files, cell, evaluation, verdict."""
-    folder = GALLERY / submission
-    try:
-        (track,) = entered(folder, offered=[expected(submission).get("track", "f1")])
-        report, error, ended = evaluate_in(sandbox, folder, track, limits=limits_of(submission))
-    except SubmissionError as refused:
-        return Ending((refused.code, refused.detail), exit=None, report=None)
-    verdict = judge(error, ended)
-    if verdict is not None:
-        return Ending((verdict.code, verdict.detail), exit=ended, report=None)
-    return Ending(("scored", None), exit=ended, report=report)
+@pytest.fixture(scope="module")
+def fetched() -> Iterator[dict[str, Ending]]:
+    """Every repository, fetched once, several at a time."""
+    with Gits() as gits, ThreadPoolExecutor(AT_ONCE) as pool:
+        done = dict(zip(GITS, pool.map(gits.run, GITS.values()), strict=True))
+        gits.check()
+        yield done
 
 
-def evaluate_in(
-    sandbox: Sandbox, folder: Path, track: Track, *, limits: Limits, keep_log: bool = True
-) -> tuple[Report | None, RostrumError | None, Exit]:
-    """What the evaluation gave or raised, and the end of the cell."""
-    job = Job(
-        name=f"rostrum-gallery-{os.getpid()}-{folder.name}",
-        fence=1,
-        code=folder,
-        track_file=f"eval_{track}.py",
-        limits=limits,
-        keep_log=keep_log,
-        deadline_seconds=300,
-        labels={"test": "gallery"},
-    )
-    vocabulary = VOCABULARY if track == "ppl" else None
-    report, error = None, None
-    with sandbox.start(job) as cell:
-        try:
-            cell.agent.load(
-                track,
-                vocabulary=vocabulary,
-                load_seconds=limits.load,
-                batch_seconds=limits.batch,
-                bank_seconds=limits.bank,
-                total_seconds=limits.total,
-            )
-            report = evaluate(cell.agent, DIALOGUES, track, vocabulary=vocabulary)
-        except RostrumError as raised:
-            error = raised
-        return report, error, cell.finish()
-
-
-def expected(submission: str) -> dict:
-    return tomllib.loads((GALLERY / submission / "expected.toml").read_text("utf-8"))
-
-
-def limits_of(submission: str) -> Limits:
-    return Limits(**(SMALL | expected(submission).get("limits", {})))
-
-
-@pytest.mark.parametrize("submission", SUBMISSIONS)
+@pytest.mark.parametrize("name", CELLS)
 def test_each_submission_gets_its_verdict(
-    endings: tuple[str, dict[str, Ending]], submission: str
+    endings: tuple[str, dict[str, Ending]], name: str
 ) -> None:
-    sandbox, found = endings
-    page = expected(submission)
-    wanted = page.get(sandbox, page["verdict"])
-    ending = found[submission]
-    log = ending.exit.log if ending.exit else ""
-    assert ending.verdict == (wanted["code"], wanted.get("detail")), log
+    walls, found = endings
+    assert complaint(walls, CELLS[name], found[name]) is None
 
 
 def test_nothing_is_left_behind(endings: tuple[str, dict[str, Ending]]) -> None:
-    sandbox, found = endings
+    _, found = endings
     assert all(ending.exit.gone for ending in found.values() if ending.exit)
-    if sandbox == "docker":
-        assert containers_of("rostrum.test=gallery") == []
+    assert left_behind(MARK) == []
 
 
 def test_an_honest_agent_scores_the_same_inside_and_outside(
     endings: tuple[str, dict[str, Ending]],
 ) -> None:
     _, found = endings
-    outside = evaluate(load_agent(GALLERY / "good"), DIALOGUES, "f1")
+    outside = evaluate(load_agent(GOOD), talk(), "f1")
     inside = found["good"].report
     assert inside is not None
     assert (inside.score, inside.totals) == (outside.score, outside.totals)
@@ -171,15 +74,36 @@ def test_a_kept_log_is_the_bounded_end_of_what_was_printed(
     endings: tuple[str, dict[str, Ending]],
 ) -> None:
     _, found = endings
-    assert "to stderr" in found["prints-noise"].exit.log
-    assert "the weights are missing" in found["crash-at-import"].exit.log
-    assert 0 < len(found["floods-stderr"].exit.log) <= SMALL["log_bytes"]
+    logs = {name: ending.exit.log for name, ending in found.items() if ending.exit}
+    assert "to stderr" in logs["prints-noise"]
+    assert "the weights are missing" in logs["crash-at-import"]
+    assert 0 < len(logs["floods-stderr"]) <= SMALL["log_bytes"]
+    assert logs["floods-a-hidden-run"] == logs["prints-hidden-text"] == ""
 
 
-def test_every_folder_names_a_known_verdict() -> None:
-    for submission in SUBMISSIONS:
-        page = expected(submission)
-        for table in (page["verdict"], *(page[name] for name in ("bubblewrap",) if name in page)):
-            known = VERDICTS.get(table["code"])
-            assert table["code"] == "scored" or known is not None, submission
-            assert table.get("detail") is None or table["detail"] in known.details, submission
+@pytest.mark.parametrize("name", GITS)
+def test_each_repository_gets_its_verdict(fetched: dict[str, Ending], name: str) -> None:
+    assert wrong(GITS[name], fetched[name]) is None
+
+
+@pytest.fixture(scope="module", params=WALLED)
+def builds(request: pytest.FixtureRequest) -> Builds:
+    return Builds(request.param)
+
+
+@pytest.mark.parametrize("name", BUILDS)
+def test_each_list_of_requirements_gets_its_verdict(builds: Builds, name: str) -> None:
+    assert wrong(BUILDS[name], builds.run(BUILDS[name])) is None
+
+
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+def test_every_folder_names_a_known_verdict(case: Case) -> None:
+    for code, detail in case.verdicts():
+        known = VERDICTS.get(code)
+        assert known is not None or code in ("scored", "fetched", "installed")
+        assert detail is None or (known is not None and detail in known.details)
+    assert case.page["about"].endswith(".")
+
+
+def test_the_gallery_is_large() -> None:
+    assert len(cases()) >= 60

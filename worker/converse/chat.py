@@ -18,7 +18,9 @@ from harness.remote.client import RemoteAgent
 from leaderboard import conversations
 from leaderboard.conversations import Chat, Question
 from worker.blame import judge
-from worker.converse.seat import TALK_SECONDS, Seat, seat_of
+from worker.converse.seat import Seat, load, seat_of
+from worker.converse.spare import Spare
+from worker.sandbox import Cell
 from worker.sandbox.cell import AlreadyRunningError
 from worker.stopped import Stopped
 from worker.workplace import Workplace
@@ -34,15 +36,23 @@ class ChatThread:
     """One leased conversation. All methods are the loop's; the thread is inside.
 
     `done` is set once the cell is gone and everything is written; `opened` tells whether the
-    partner was ever ready. `wake` is called at the end.
+    partner was ever ready. `wake` is called at the end. A `spare` is used if it still can be.
     """
 
-    def __init__(self, workplace: Workplace, chat: Chat, *, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        workplace: Workplace,
+        chat: Chat,
+        *,
+        wake: Callable[[], None],
+        spare: Spare | None = None,
+    ) -> None:
         self.chat = chat
         self.done = Event()
         self.opened = False
         self._workplace = workplace
         self._wake = wake
+        self._spare = spare
         self._stop = Event()
         self._inbox: SimpleQueue[Question | None] = SimpleQueue()
         self._asked = -1
@@ -106,16 +116,28 @@ class ChatThread:
             self._wake()
 
     def _chat(self) -> None:
-        """From the seat to the end of the cell; what went wrong is raised once the cell is gone."""
-        raised: SubmissionError | OperatorError | None = None
+        """In a spare cell if there is one that answers, else in a cell of its own."""
+        self._check()
+        if self._spare is not None and self._spare.lend(self._in_spare):
+            return
         seat = seat_of(self._workplace, self.chat, stop=self._stop)
-        with seat.sandbox.start(seat.job) as cell:
-            try:
-                self._talk(cell.agent, seat)
-            except (SubmissionError, OperatorError) as error:
-                raised = error
-                if self._late:  # nobody shall wait until the cell has been taken away
-                    self._fail(error)
+        with seat.turn(self._stop), seat.sandbox.start(seat.job) as cell:
+            self._in_cell(cell, seat, loaded=False)
+
+    def _in_spare(self, cell: Cell, seat: Seat) -> None:
+        _log.info("ready at once: conversation=%d cell=%s", self.chat.id, seat.job.name)
+        self._in_cell(cell, seat, loaded=True)
+
+    def _in_cell(self, cell: Cell, seat: Seat, *, loaded: bool) -> None:
+        """From the first word to the end of the cell; what went wrong is raised once it is gone."""
+        raised: SubmissionError | OperatorError | None = None
+        try:
+            self._talk(cell.agent, seat, loaded=loaded)
+        except (SubmissionError, OperatorError) as error:
+            raised = error
+            if self._late:  # nobody shall wait until the cell has been taken away
+                self._fail(error)
+        finally:
             ended = cell.finish()
         if not ended.gone:
             _log.error("not verified to be gone: cell=%s", seat.job.name)
@@ -123,20 +145,14 @@ class ChatThread:
         if raised is not None and not self._late:
             raise judge(raised, ended) or raised
 
-    def _talk(self, agent: RemoteAgent, seat: Seat) -> None:
-        """Load the agent, open the conversation, answer until somebody ends it."""
+    def _talk(self, agent: RemoteAgent, seat: Seat, *, loaded: bool) -> None:
+        """Have the agent loaded, open the conversation, answer until somebody ends it."""
         with self._lock:
             self._agent = agent
-        self._check()
         try:
-            agent.load(
-                seat.track,
-                vocabulary=seat.vocabulary,
-                load_seconds=seat.limits.load,
-                batch_seconds=self.chat.reply_seconds,
-                bank_seconds=0.0,
-                total_seconds=TALK_SECONDS,
-            )
+            self._check()
+            if not loaded:
+                load(agent, seat, self.chat)
             conversations.opened(self._workplace.db, self.chat)
             self.opened = True
             _log.info("open: conversation=%d sandbox=%s", self.chat.id, seat.sandbox.name)

@@ -11,6 +11,8 @@ from threading import Event, Thread
 
 from leaderboard import conversations
 from worker.converse.chat import ChatThread
+from worker.converse.pool import END_SECONDS as POOL_SECONDS
+from worker.converse.pool import Pool
 from worker.workplace import Workplace
 
 BUSY_SECONDS = 0.04
@@ -32,11 +34,12 @@ _log = logging.getLogger(__name__)
 
 
 class Host:
-    """Holds at most `places` conversations at a time."""
+    """Holds at most `places` conversations at a time, and keeps at most `spares` cells ready."""
 
-    def __init__(self, workplace: Workplace, *, places: int) -> None:
+    def __init__(self, workplace: Workplace, *, places: int, spares: int = 0) -> None:
         self._workplace = workplace
         self._places = places
+        self._pool = Pool(workplace, places=spares)
         self._held: dict[int, ChatThread] = {}
         self._not_before: dict[int, float] = {}
         self._next_beat = 0.0
@@ -54,8 +57,8 @@ class Host:
     def close(self) -> bool:
         """Wait until every chat has ended after the worker's shutdown; whether they have."""
         self.wake()
-        self._thread.join(END_SECONDS + IDLE_SECONDS)
-        return not self._thread.is_alive() and not self._held
+        self._thread.join(END_SECONDS + POOL_SECONDS + IDLE_SECONDS)
+        return not self._thread.is_alive() and not self._held and self._pool.ended
 
     def _run(self) -> None:
         shutdown = self._workplace.shutdown
@@ -82,6 +85,7 @@ class Host:
             self._next_beat = now + min(BEAT_SECONDS, self._workplace.settings.heartbeat_seconds)
             conversations.beat(self._workplace.db, self._fences())
         self._take(look.waiting, now=now)
+        self._pool.tick(now)
 
     def _watch(self, now: float) -> None:
         """Interrupt who is late, and forget who is gone."""
@@ -107,10 +111,18 @@ class Host:
                 _log.exception("not leased: conversation=%d", number)
 
     def _begin(self, number: int) -> None:
-        chat = conversations.lease(self._workplace.db, number, worker=self._workplace.name)
-        if chat is not None:
+        chat = conversations.lease(
+            self._workplace.db,
+            number,
+            worker=self._workplace.name,
+            gpu=(False, True) if self._workplace.gpu else (False,),
+        )
+        if chat is None:  # another worker's, or for one with another machine
+            self._not_before[number] = time.monotonic() + AGAIN_SECONDS
+        else:
             _log.info("leased: conversation=%d fence=%d", number, chat.fence)
-            self._held[number] = ChatThread(self._workplace, chat, wake=self.wake)
+            spare = self._pool.take(chat)
+            self._held[number] = ChatThread(self._workplace, chat, wake=self.wake, spare=spare)
             self._held[number].start()
 
     def _fences(self) -> dict[int, int]:
@@ -131,6 +143,8 @@ class Host:
                 del self._held[held.chat.id]
             else:
                 _log.error("did not end: conversation=%d", held.chat.id)
+        if not self._pool.close():
+            _log.error("not every spare cell has ended")
 
 
 _current: Host | None = None

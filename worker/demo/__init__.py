@@ -8,6 +8,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -15,6 +16,7 @@ from typing import Any, NoReturn
 import click
 
 from harness.errors import UsageError
+from worker.demo import chaos as worst
 from worker.demo import people as finals
 from worker.demo import story
 from worker.demo.plan import Plan, data_key
@@ -47,6 +49,9 @@ SANDBOXES = ("docker", "bubblewrap")
     "--json", "out", type=click.Path(path_type=Path, dir_okay=False), help="Write the rows here."
 )
 @click.option("--people", is_flag=True, help="Go on to the lock and invite one rater: you.")
+@click.option(
+    "--chaos", is_flag=True, help="Kill workers and the rest of it instead; say what held."
+)
 @click.option("--no-serve", is_flag=True, help="End when the board is made.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The site's port; default: 8000.")
 @click.option("--updates", type=click.IntRange(1), hidden=True, help="Train less, for tests.")
@@ -57,6 +62,7 @@ def demo(
     sandbox: str | None,
     out: Path | None,
     people: bool,
+    chaos: bool,
     no_serve: bool,
     port: int | None,
     updates: int | None,
@@ -69,6 +75,8 @@ def demo(
     try:
         with Show() as show:
             plan = _plan(data, seed=seed, sandbox=sandbox, updates=updates, show=show)
+            if chaos:
+                return _outlive(plan, out, show)
             with story.opened(plan, port=port) as (shell, url):
                 board = story.compete(plan, shell, url, show)
                 document = {"rows": story.rows(board, shell)}
@@ -102,6 +110,14 @@ def _plan(
             Shell(os.environ, root).run("data", "sample", "--out", str(data), "--seed", str(seed))
     data = data.absolute()
     return Plan(root, data, data_key(data), seed, sandbox, updates)
+
+
+def _outlive(plan: Plan, out: Path | None, show: Show) -> None:
+    """Exit code 1 where an invariant was broken or something is left."""
+    outlived = worst.outlive(replace(plan, root=plan.root / "chaos"), show)
+    _write(out, outlived.as_json(), show)
+    if not outlived.good:
+        raise click.exceptions.Exit(1)
 
 
 def _write(out: Path | None, document: Mapping[str, Any], show: Show) -> None:

@@ -46,7 +46,9 @@ class Shell:
     _running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _short: list["subprocess.Popen[str]"] = field(default_factory=list)
 
-    def run(self, *arguments: str, extra: Mapping[str, str] | None = None) -> str:
+    def run(
+        self, *arguments: str, extra: Mapping[str, str] | None = None, may_fail: bool = False
+    ) -> str:
         """The output of a command that must succeed; its own sentence otherwise."""
         with self._process(arguments, extra or {}, stderr=subprocess.PIPE) as process:
             try:
@@ -59,13 +61,16 @@ class Shell:
             except BaseException:
                 _kill(process)
                 raise
-        if process.returncode:
+        if process.returncode and not (may_fail and process.returncode == 1 and output):
             raise _failure(arguments, said or output)
         return output
 
-    def json(self, *arguments: str, extra: Mapping[str, str] | None = None) -> Any:
-        """The document that a command prints with `--json`."""
-        return json.loads(self.run(*arguments, "--json", extra=extra))
+    def json(
+        self, *arguments: str, extra: Mapping[str, str] | None = None, may_fail: bool = False
+    ) -> Any:
+        """The document that a command prints with `--json`; with `may_fail` also where it ends
+        with 1, because what was asked for is not so."""
+        return json.loads(self.run(*arguments, "--json", extra=extra, may_fail=may_fail))
 
     def follow(self, *arguments: str, each: Line) -> None:
         """Run a command and hand on each line that it prints, as it prints it."""
@@ -93,6 +98,10 @@ class Shell:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def kill(self, name: str) -> None:
+        """End a long command at once, as a machine that loses power would."""
+        _kill(self._running.pop(name))
 
     def expect_alive(self) -> None:
         """Raise if a long command has ended by itself, with the end of its log."""

@@ -4,7 +4,7 @@ In a terminal a spinner shows what runs; elsewhere each event is one plain line.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
@@ -83,6 +83,16 @@ class Show:
             rank = "baseline" if row["baseline"] else str(row["rank"])
             cells = [_cell(row["tracks"].get(track)) for track in HEADS]
             table.add_row(rank, escape(row["entry"]), *cells)
+        self.console.print(table)
+
+    def invariants(self, found: Iterable[Mapping[str, Any]]) -> None:
+        """Each invariant, what it promises, and whether it held."""
+        table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for head in ("Invariant", "What must hold", ""):
+            table.add_column(head)
+        for one in found:
+            word = f"[red]{one['broken']} broken[/]" if one["broken"] else "[green]held[/]"
+            table.add_row(escape(one["name"]), escape(one["promise"]), word)
         self.console.print(table)
 
 

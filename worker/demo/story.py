@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,8 +34,13 @@ class Submitted:
 
 
 @contextmanager
-def opened(plan: Plan, *, port: int | None) -> Iterator[tuple[Shell, str]]:
-    """An empty stage for the plan, its commands, and the site's address; all ended at the end."""
+def opened(
+    plan: Plan, *, port: int | None, extra: Mapping[str, str] | None = None
+) -> Iterator[tuple[Shell, str]]:
+    """An empty stage for the plan, its commands, and the site's address; all ended at the end.
+
+    `extra` are further settings of all commands.
+    """
     plan.stage.mkdir(parents=True, exist_ok=True)
     with _alone(plan.stage):
         home, logs = plan.stage / "home", plan.stage / "logs"
@@ -44,16 +49,16 @@ def opened(plan: Plan, *, port: int | None) -> Iterator[tuple[Shell, str]]:
         logs.mkdir()
         plan.repos.mkdir(parents=True, exist_ok=True)
         plan.repos.chmod(0o700)
-        with Shell(_variables(plan, home), logs) as shell:
+        with Shell({**_variables(plan, home), **(extra or {})}, logs) as shell:
             yield shell, f"http://{site.HOST}:{site.free_port(port)}"
 
 
 def compete(plan: Plan, shell: Shell, url: str, show: Show) -> dict[str, Any]:
     """Everything up to the scores; the board as the site shows it."""
     with ThreadPoolExecutor(max_workers=1) as beside:
-        prepared = beside.submit(_prepare, plan, shell, show)
+        prepared = beside.submit(prepare, plan, shell, show)
         try:
-            _set_up(plan, shell, show)
+            set_up(plan, shell, show)
             for entry in ENTRIES:
                 _train(plan, entry, shell, show)
             with show.step("Waiting for the sandbox's runtime"):
@@ -115,13 +120,14 @@ def _alone(stage: Path) -> Iterator[None]:
         yield
 
 
-def _prepare(plan: Plan, shell: Shell, show: Show) -> None:
+def prepare(plan: Plan, shell: Shell, show: Show) -> None:
     """The sandbox's runtime, beside the training; what takes long says so."""
     base = ("--make-base",) if plan.sandbox == "docker" else ()
     shell.follow("worker", "--prepare", "--sandbox", plan.sandbox, *base, each=show.say)
 
 
-def _set_up(plan: Plan, shell: Shell, show: Show) -> None:
+def set_up(plan: Plan, shell: Shell, show: Show) -> None:
+    """Secrets, database, competition, data sets."""
     with show.step("Secrets, database, competition") as step:
         shell.run("admin", "init")
         toml = plan.stage / "competition.toml"

@@ -25,6 +25,18 @@ _PATH = re.compile(r"/[A-Za-z0-9._~+@%/-]+\Z")
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}\Z")
 _SCP = re.compile(r"([a-z_][a-z0-9_-]{0,31})@([A-Za-z0-9.-]+):(?![/:])([A-Za-z0-9._~+@%/-]+)\Z")
 _PORTS = {"https": 443, "ssh": 22}
+_PRIVATE = tuple(
+    ipaddress.ip_network(one)
+    for one in (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "::1/128",
+        "fc00::/7",
+    )
+)
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -42,28 +54,37 @@ class Address:
 
 
 def parse(
-    text: str, *, local_root: Path | None = None, hosts: Collection[str] = frozenset()
+    text: str,
+    *,
+    local_root: Path | None = None,
+    hosts: Collection[str] = frozenset(),
+    private_hosts: Collection[str] = frozenset(),
 ) -> Address:
     """The address that `text` names, or `clone_refused` (`address`).
 
-    `hosts` is the allow-list of host names (empty: all). Nothing is looked up or opened, but for
-    the real path of a local folder.
+    `hosts` is the allow-list of host names (empty: all), to which `private_hosts` are added.
+    Nothing is looked up or opened, but for the real path of a local folder.
     """
+    allowed = {*hosts, *(name.partition(":")[0] for name in private_hosts)} if hosts else set()
     if not 0 < len(text) <= LONGEST or not text.isascii() or not text.isprintable():
         raise refused("the address is empty, too long, or holds characters that are not ASCII")
     if text.startswith("/"):
         return _local(text, local_root)
     if found := _SCP.match(text):
         user, host, path = found.groups()
-        return _remote(urlsplit(f"ssh://{user}@{host}/{path}"), hosts)
+        return _remote(urlsplit(f"ssh://{user}@{host}/{path}"), allowed)
     try:
-        return _remote(urlsplit(text), hosts)
+        return _remote(urlsplit(text), allowed)
     except ValueError:
         raise refused("the address cannot be read") from None
 
 
-def resolve(address: Address) -> str:
-    """The one IP address to connect to; refused unless *every* answer is a public one."""
+def resolve(address: Address, *, private_hosts: Collection[str] = frozenset()) -> str:
+    """The one IP address to connect to; refused unless *every* answer may be reached.
+
+    That is a public one, or for a host of `private_hosts` (`name` or `name:port`) also one of a
+    private or loopback range. IPv4 is preferred: git tries no second address.
+    """
     try:
         # as bytes: the codec of text would be loaded now, when the rights to read it are gone
         host = address.host.encode("ascii")
@@ -71,9 +92,24 @@ def resolve(address: Address) -> str:
     except (OSError, UnicodeError):
         raise refused("the host of the address is not known") from None
     found = [str(answer[4][0]) for answer in answers]
-    if not found or not all(public(one) for one in found):
-        raise refused("the host of the address is not a public one")
-    return found[0]
+    named = not {address.host, f"{address.host}:{address.port}"}.isdisjoint(private_hosts)
+    if not found or not all(public(one) or (named and inner(one)) for one in found):
+        raise refused(
+            "the host of the address is not a public one (ROSTRUM_GIT_PRIVATE_HOSTS may name it)"
+        )
+    return min(found, key=lambda one: ":" in one)
+
+
+def inner(text: str) -> bool:
+    """Whether an IP address is one of a private network or of this machine, and nothing stranger.
+
+    Link-local ones are not: machines in clouds hand out their credentials there.
+    """
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return any(address in one for one in _PRIVATE)
 
 
 def public(text: str) -> bool:

@@ -1,7 +1,7 @@
 """Copies the objects of a repository on this machine to where an unprivileged git may read them.
 
 Git refuses a repository of another owner, and reads the configuration of the one it clones from.
-So a local repository is never handed to git: its objects and branches are copied, by name
+So a local repository is never handed to git: its objects, branches and tags are copied, by name
 pattern, without links, within a limit, into a bare repository that has no configuration but
 ours.
 """
@@ -21,7 +21,7 @@ _DEEPEST = 8
 
 
 def stage(source: Path, target: Path, *, limit: int) -> None:
-    """Make `target` a bare repository with the objects and branches of `source`.
+    """Make `target` a bare repository with the objects, branches and tags of `source`.
 
     `source` is a bare repository or a folder with `.git`. Raises `clone_refused` (`access`) if it
     is neither, and `repo_too_large` past `limit` bytes.
@@ -31,7 +31,7 @@ def stage(source: Path, target: Path, *, limit: int) -> None:
         raise SubmissionError(
             "clone_refused", detail="access", message="the folder is not a git repository"
         )
-    for folder in ("objects/pack", "objects/info", "refs/heads"):
+    for folder in ("objects/pack", "objects/info", "refs/heads", "refs/tags"):
         (target / folder).mkdir(parents=True)
     (target / "HEAD").write_text("ref: refs/heads/main\n", "ascii")
     (target / "config").write_text(
@@ -44,8 +44,8 @@ def stage(source: Path, target: Path, *, limit: int) -> None:
 
 def _wanted(root: Path) -> Iterator[str]:
     """The files to copy, relative to `root`, names checked before anything is opened."""
-    for folder, pattern in (("objects", _OBJECT), ("refs/heads", _REF)):
-        for path in _walk(root / folder, depth=0):
+    for folder, pattern in (("objects", _OBJECT), ("refs/heads", _REF), ("refs/tags", _REF)):
+        for path in _walk(root / folder, depth=0) if (root / folder).is_dir() else ():
             inner = path.relative_to(root / folder).as_posix()
             if pattern.match(inner):
                 yield f"{folder}/{inner}"

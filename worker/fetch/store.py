@@ -20,8 +20,15 @@ RUIN_SECONDS = 3600.0
 SCRATCH_PREFIX = ".fetch-"
 
 
-def prune(store: Path, *, keep: Collection[str] = frozenset(), now: float | None = None) -> int:
-    """Remove old trees and ruins below `store`; how many. `now` is seconds since 1970.
+def prune(
+    store: Path,
+    *,
+    keep: Collection[str] = frozenset(),
+    now: float | None = None,
+    seconds: float = KEEP_SECONDS,
+) -> int:
+    """Remove trees unused for `seconds`, and ruins, below `store`; how many. `now` is seconds since
+    1970.
 
     Trees of the commits `keep` stay, however long nobody asked for them.
     """
@@ -30,7 +37,7 @@ def prune(store: Path, *, keep: Collection[str] = frozenset(), now: float | None
     facts = [
         path
         for path in store.glob("*/*.json")
-        if path.stem not in keep and _age(path, moment) > KEEP_SECONDS
+        if path.stem not in keep and _age(path, moment) > seconds
     ]
     for file in facts:
         file.unlink(missing_ok=True)

@@ -54,10 +54,18 @@ def check(listing: Iterable[bytes], *, max_bytes: int, max_files: int) -> list[F
     return files
 
 
-def export(files: list[File], blobs: Blobs, target: Path, *, max_bytes: int) -> int:
-    """Write the files below `target` (made here) and return their bytes; files 0444, folders 0555.
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written: bytes in all, and which files only stand for LFS objects."""
 
-    `clone_refused` (`link`, `lfs`). Links are replaced by the files they name, which count again.
+    bytes: int
+    pointers: tuple[str, ...]
+
+
+def export(files: list[File], blobs: Blobs, target: Path, *, max_bytes: int) -> Exported:
+    """Write the files below `target` (made here), mode 0444; folders stay ours to write in.
+
+    `clone_refused` (`link`). Links are replaced by the files they name, which count again.
     """
     plain = {file.path: file for file in files if not file.link}
     final = [_followed(file, plain, blobs) if file.link else file for file in files]
@@ -67,12 +75,15 @@ def export(files: list[File], blobs: Blobs, target: Path, *, max_bytes: int) -> 
             "repo_too_large", detail="bytes", message=f"more than {max_bytes} bytes"
         )
     target.mkdir()
-    for file in final:
-        _write(file, blobs, target)
+    pointers = tuple(file.path for file in final if _write(file, blobs, target))
+    return Exported(total, pointers)
+
+
+def close(target: Path) -> None:
+    """Make the folders below `target` read-only, now that all is in them."""
     for folder, _, _ in os.walk(target):
         if folder != str(target):
             Path(folder).chmod(0o555)
-    return total
 
 
 def _parsed(entry: bytes) -> File:
@@ -113,7 +124,8 @@ def _followed(link: File, plain: dict[str, File], blobs: Blobs) -> File:
     return File(link.path, plain[inside].identity, plain[inside].size)
 
 
-def _write(file: File, blobs: Blobs, target: Path) -> None:
+def _write(file: File, blobs: Blobs, target: Path) -> bool:
+    """Write one file; whether it stands for an LFS object."""
     path = target / file.path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,5 +137,4 @@ def _write(file: File, blobs: Blobs, target: Path) -> None:
         for chunk in blobs.read(file.identity, size=file.size):
             start = start or chunk
             writer.write(chunk)
-    if file.size <= _LFS_LARGEST and start.startswith(_LFS):
-        raise SubmissionError("clone_refused", detail="lfs")
+    return file.size <= _LFS_LARGEST and start.startswith(_LFS)

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 from harness.errors import UsageError
 from worker.settings import from_environment
+from worker.stopped import Stopped
 
 LOCK_SECONDS = 1800.0
 """How long to wait for another process that is making the same thing."""
@@ -46,8 +48,11 @@ def make_once(target: Path, make: Callable[[Path], None]) -> Path:
 
 
 @contextmanager
-def locked(target: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
-    """Hold the lock beside `target`; `UsageError` if another process keeps it for too long."""
+def locked(
+    target: Path, *, seconds: float = LOCK_SECONDS, stop: Event | None = None
+) -> Iterator[None]:
+    """Hold the lock beside `target`; `UsageError` if another process keeps it for too long,
+    `Stopped` if `stop` is set meanwhile."""
     path = target.with_name(f".{target.name}.lock")
     deadline = time.monotonic() + seconds
     with path.open("ab") as handle:
@@ -57,6 +62,8 @@ def locked(target: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
                     f"another process has been making {target} for {seconds:.0f} s: "
                     f"wait for it or end it, then start again"
                 )
+            if stop is not None and stop.is_set():
+                raise Stopped
             time.sleep(0.1)
         yield
 

@@ -98,7 +98,7 @@ def _build(
     with tempfile.TemporaryDirectory(prefix="context-", dir=cache_folder()) as name:
         context = Path(name)
         _fill_context(context, recipe, wheels)
-        _run_build(client, context, base=base, tag=tag)
+        _run_build(client, context, base=base, tag=tag, variant=recipe.variant.name)
     digest = _image_id(client, tag)
     if digest is None:
         raise OperatorError("image_missing", message=f"the engine built {tag} but lost it")
@@ -128,11 +128,13 @@ def _fill_context(context: Path, recipe: Recipe, wheels: Path) -> None:
     (context / "harness" / WHEEL_NAME).write_bytes(recipe.harness)
 
 
-def _run_build(client: docker.DockerClient, context: Path, *, base: str, tag: str) -> None:
+def _run_build(
+    client: docker.DockerClient, context: Path, *, base: str, tag: str, variant: str
+) -> None:
     events: Iterator[dict[str, Any]] = client.api.build(  # Any: the engine's own JSON
         path=str(context),
         tag=tag,
-        buildargs={"BASE": base},
+        buildargs={"BASE": base, "VARIANT": variant},
         network_mode="none",
         labels={"rostrum.runtime": tag},
         rm=True,

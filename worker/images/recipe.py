@@ -8,16 +8,20 @@ import base64
 import hashlib
 import io
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from harness import __version__
 from worker.images.python import PYTHON_VERSION
+from worker.images.variant import Variant, chosen_variant
 
 WHEEL_NAME = f"rostrum_harness-{__version__}-py3-none-any.whl"
 """A distribution name of our own: `harness` on the package index is other people's."""
+
+OWN_NAMES = frozenset({"harness", "rostrum-dialogue", "rostrum-harness"})
+"""What nobody else may be installed as."""
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -30,32 +34,35 @@ class Recipe:
     requirements: str
     constraints: str
     harness: bytes
+    variant: Variant = field(default_factory=Variant)
 
     def digest(self, *, base: str) -> str:
         """64 hex digits over every input and `base`, what the runtime is built on."""
-        parts = (self.dockerfile, self.requirements, self.constraints, base)
+        inputs = (self.dockerfile, self.requirements, self.constraints, base)
+        parts = (*inputs, *self.variant.parts)
         return _hash(*(part.encode() for part in parts), self.harness)
 
     def packages_digest(self, python_version: str = PYTHON_VERSION) -> str:
         """64 hex digits over what is downloaded alone: the key of the wheelhouse."""
-        parts = (self.requirements, self.constraints, python_version)
+        parts = (self.requirements, self.constraints, python_version, *self.variant.parts)
         return _hash(*(part.encode() for part in parts))
 
     def names(self) -> frozenset[str]:
         """The normalised names of everything that the runtime ships, `harness` included."""
         lines = [line.split("#")[0].strip() for line in self.constraints.splitlines()]
         pinned = {normalised(line.split("==")[0]) for line in lines if line}
-        return frozenset(pinned | {"harness", "rostrum-dialogue", "rostrum-harness", "pip"})
+        return frozenset(pinned | OWN_NAMES | {"pip"})
 
 
-def read_recipe() -> Recipe:
-    """The recipe of this installation."""
+def read_recipe(variant: Variant | None = None) -> Recipe:
+    """The recipe of this installation, of the variant that its settings choose."""
     runtime = files("worker").joinpath("runtime")
     return Recipe(
         dockerfile=runtime.joinpath("Dockerfile").read_text("utf-8"),
         requirements=runtime.joinpath("requirements.txt").read_text("utf-8"),
         constraints=runtime.joinpath("constraints.txt").read_text("utf-8"),
         harness=harness_wheel(),
+        variant=chosen_variant() if variant is None else variant,
     )
 
 

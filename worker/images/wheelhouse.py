@@ -1,8 +1,7 @@
 """The wheels of the runtime, downloaded once on the host by its own pip and settings.
 
 Only wheels are taken: nothing that is downloaded runs on the host. Which index, mirror or folder
-pip asks is the host's configuration, never ours; on a machine without an accelerator point it at
-a CPU build of torch (`PIP_FIND_LINKS` or `PIP_EXTRA_INDEX_URL`), else several GB come along.
+pip asks is the host's configuration and `ROSTRUM_TORCH_INDEX`, never ours.
 """
 
 import platform
@@ -36,8 +35,11 @@ def wheelhouse(recipe: Recipe, *, progress: Progress, python_version: str = PYTH
             *("download", "--only-binary", ":all:", "--dest", str(folder)),
             *("--requirement", str(requirements), "--constraint", str(constraints)),
             *target_arguments(python_version),
+            *recipe.variant.pip_options,
             purpose="download the runtime's packages",
         )
+        if odd := recipe.variant.check(folder):
+            progress(odd)
         requirements.unlink()
         constraints.unlink()
 

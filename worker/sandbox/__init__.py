@@ -42,7 +42,8 @@ class Job:
     `name` is unique per attempt, track and shard (`rostrum-<attempt>-<track>-<shard>`); `fence`
     tells a newer delivery of the same attempt from an older one. `code` is the exported tree,
     `environment` the installed requirements (None: none), `track_file` a name inside `code`.
-    `keep_log` is true in a preflight on public data only.
+    `keep_log` is true in a preflight on public data only. `gpu` is the one accelerator that the
+    cell sees, by its number on this machine (None: none).
     """
 
     name: str
@@ -52,6 +53,7 @@ class Job:
     limits: Limits
     environment: Path | None = None
     keep_log: bool = False
+    gpu: str | None = None
     deadline_seconds: float = 7200.0
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -94,6 +96,9 @@ class Cell(Protocol):
     """
 
     agent: RemoteAgent
+
+    def first_process(self) -> int | None:
+        """The first process of the cell as this machine numbers it, None if it has ended."""
 
     def finish(self) -> Exit:
         """Close our sockets first, end the cell by force within a deadline, verify, report.

@@ -35,7 +35,10 @@ def open_sandbox(name: str, *, runtime: Runtime, settings: Settings | None = Non
         raise UsageError(f"sandbox '{name}' is unknown; known: {', '.join(_KINDS)}")
     if runtime.name != name:
         raise UsageError(f"sandbox '{name}' needs its own runtime, not that of '{runtime.name}'")
-    place = Place.open((settings or from_environment()).sandbox_directory)
+    settings = settings or from_environment()
+    place = Place.open(settings.sandbox_directory)
+    if name == "docker":
+        return DockerSandbox(runtime=runtime, place=place, below=settings.docker_runtime)
     return _KINDS[name](runtime=runtime, place=place)
 
 

@@ -5,6 +5,7 @@ is removed, an equal or higher one means that another delivery is at work.
 """
 
 import dataclasses
+import logging
 import os
 import shutil
 import signal
@@ -18,14 +19,14 @@ from typing import Any
 
 import docker
 import docker.errors
-from docker.types import LogConfig, Mount, Ulimit
+from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
 from harness.errors import OperatorError, RostrumError
 from harness.remote.client import Listener, RemoteAgent
 from worker.engine import engine
 from worker.images.runtime import Runtime
 from worker.place import Place
-from worker.sandbox import Exit, Job, Over, in_no_case, inside
+from worker.sandbox import Exit, Job, Over, in_no_case, inside, layers
 from worker.sandbox.cell import (
     END_SECONDS,
     LEAVE_SECONDS,
@@ -38,20 +39,32 @@ from worker.sandbox.tail import Tail
 CONFLICT = 409
 POLL_SECONDS = 0.03
 
+_log = logging.getLogger("rostrum.sandbox")
+
 
 class DockerSandbox:
     """Cells in containers of the local engine."""
 
     name = "docker"
 
-    def __init__(self, *, runtime: Runtime, place: Place):
+    def __init__(self, *, runtime: Runtime, place: Place, below: str | None = None):
+        """`below` names what the engine runs containers by (None: its default, mostly runc)."""
         self._runtime = runtime
         self._place = place
+        self._below = below
+        self._layers = True
 
     def check(self) -> None:
-        """`engine_down` if the engine does not answer, `image_missing` without the runtime."""
+        """`engine_down` if the engine does not answer or does not know what it should run
+        containers by, `image_missing` without the runtime."""
         with engine() as client:
             client.images.get(self._runtime.digest)
+            if self._below and self._below not in client.info()["Runtimes"]:
+                raise OperatorError(
+                    "engine_down",
+                    message=f"the engine knows no runtime {self._below}: register it, or unset "
+                    "ROSTRUM_DOCKER_RUNTIME",
+                )
 
     def start(self, job: Job) -> "DockerCell":
         """Start the container and wait for its HELLO.
@@ -66,16 +79,48 @@ class DockerSandbox:
             sockets.mkdir()
             code = self._place.stage(job.code, folder / "code")
             listener = undo.enter_context(Listener(sockets, uid=inside.UID))
-            container = _create(job, self._options(job, code=code, sockets=sockets))
-            undo.callback(_remove, container)
-            tail = _attach(container, keep=job.limits.log_bytes) if job.keep_log else None
-            if tail:
-                undo.callback(tail.stop, seconds=0)
-            with engine() as client:
-                client.api.start(container)
+            container, tail = self._run(job, folder, code, undo)
             agent = listener.accept(timeout=job.limits.start)
             undo.pop_all()
             return DockerCell(agent, container=container, tail=tail, folder=folder)
+
+    def _run(self, job: Job, folder: Path, code: Path, undo: ExitStack) -> tuple[str, Tail | None]:
+        """The started container and the reader of what it prints, both undone by `undo`."""
+        with ExitStack() as tried:
+            container = _create(job, self._options(job, self._mounts(job, folder, code)))
+            tried.callback(_remove, container)
+            tail = _attach(container, keep=job.limits.log_bytes) if job.keep_log else None
+            if tail:
+                tried.callback(tail.stop, seconds=0)
+            try:
+                with engine() as client:
+                    client.api.start(container)
+            except OperatorError as error:
+                if not (self._layers and "failed to mount local volume" in error.message):
+                    raise
+                _log.warning("no layers over shared folders here: %s", error.message)
+                self._layers = False
+            else:
+                undo.push(tried.pop_all())
+                return container, tail
+        return self._run(job, folder, code, undo)
+
+    def _mounts(self, job: Job, folder: Path, code: Path) -> list[Mount]:
+        """The code and the packages, each behind a layer if other cells may see it, too."""
+        empty = folder / "empty"
+        empty.mkdir(exist_ok=True)
+        shown = {code: inside.CODE}
+        if job.environment is not None:
+            shown[job.environment] = inside.ENVIRONMENT
+        return [
+            layers.own(folder / "socket", inside.SOCKETS),
+            *(
+                layers.layered(source, target, empty=empty)
+                if self._layers and not source.is_relative_to(folder)
+                else layers.own(source, target)
+                for source, target in shown.items()
+            ),
+        ]
 
     def reap(self, *, over: Over = in_no_case) -> int:
         """Remove labelled containers past their deadline or `over`; how many were removed."""
@@ -83,13 +128,10 @@ class DockerSandbox:
         self._place.sweep()
         return removed
 
-    def _options(self, job: Job, *, code: Path, sockets: Path) -> dict[str, Any]:
+    def _options(self, job: Job, mounts: list[Mount]) -> dict[str, Any]:
         """Every flag of the container. Any: the engine's own vocabulary."""
         limits = job.limits
         python, *arguments = inside.command(job.track_file)
-        mounts = [_mount(code, inside.CODE), _mount(sockets, inside.SOCKETS)]
-        if job.environment is not None:
-            mounts.append(_mount(job.environment, inside.ENVIRONMENT))
         deadline = time.time() + job.deadline_seconds
         return {
             "image": self._runtime.digest,  # a tag may have moved on since
@@ -98,22 +140,26 @@ class DockerSandbox:
                 job.name,
                 fence=job.fence,
                 deadline=deadline,
-                given={"run": job.name, "worker": _worker(), **job.labels},
+                given={
+                    "run": job.name,
+                    "worker": _worker(),
+                    "owner": self._place.owner,
+                    **job.labels,
+                },
             ),
             "entrypoint": [python],
             "command": arguments,
-            "environment": inside.environment(limits),
+            "environment": {**inside.environment(limits, gpu=job.gpu), **_devices_seen(job.gpu)},
+            "device_requests": _device_requests(job.gpu),
             "working_dir": inside.CODE,
             "mounts": mounts,
-            "tmpfs": {
-                "/tmp": f"rw,nosuid,nodev,mode=1777,size={limits.tmp},nr_inodes={limits.inodes}"  # noqa: S108
-            },
+            "tmpfs": layers.writable(size=limits.tmp, inodes=limits.inodes),
             "mem_limit": limits.memory,
             "memswap_limit": limits.memory,
             "nano_cpus": int(limits.cpus * 1e9),
             "pids_limit": limits.pids,
-            "shm_size": limits.tmp,
             "ulimits": _ulimits(file_bytes=limits.tmp),
+            **({"runtime": self._below} if self._below else {}),
             **_FIXED,
         }
 
@@ -162,6 +208,11 @@ class DockerCell(OneCell):
         self._container = container
         self._tail = tail
         self._folder = folder
+
+    def first_process(self) -> int | None:
+        """The container's init, where the engine runs on this machine."""
+        with engine() as client:
+            return client.api.inspect_container(self._container)["State"]["Pid"] or None
 
     def _end(self) -> Exit:
         """Let it leave, read its status, close the log before the removal by force."""
@@ -291,8 +342,18 @@ def _in_time(work: Callable[[], bool], *, seconds: float) -> bool:
     return bool(done and done[0])
 
 
-def _mount(source: Path, target: str) -> Mount:
-    return Mount(target=target, source=str(source), type="bind", read_only=True)
+def _device_requests(gpu: str | None) -> list[DeviceRequest]:
+    """The one accelerator of this number, to compute on; never a count, which the engine fills
+    with whichever it likes."""
+    if gpu is None:
+        return []
+    parts = ["gpu", "compute", "utility"]
+    return [DeviceRequest(driver="nvidia", device_ids=[gpu], capabilities=[parts])]
+
+
+def _devices_seen(gpu: str | None) -> dict[str, str]:
+    """Without a device: none, even if the base image asks for all and the runtime would obey."""
+    return {"NVIDIA_VISIBLE_DEVICES": "void"} if gpu is None else {}
 
 
 def _ulimits(*, file_bytes: int) -> list[Ulimit]:

@@ -27,10 +27,14 @@ def command(track_file: str, *, python: str = PYTHON, code: str = CODE) -> list[
     return [python, "-P", "-m", "harness.remote.serve", f"{code}/{track_file}"]
 
 
-def environment(limits: Limits) -> dict[str, str]:
-    """All variables of the inside: fixed, but for the number of threads."""
+def environment(limits: Limits, *, gpu: str | None = None) -> dict[str, str]:
+    """All variables of the inside: fixed, but for the number of threads and the accelerator.
+
+    Whatever its number outside, the one device that a cell sees is the first one inside.
+    """
     threads = str(max(1, int(limits.cpus)))
-    return {
+    device = {} if gpu is None else {"CUDA_VISIBLE_DEVICES": "0"}
+    return device | {
         "PATH": f"{RUNTIME}/bin:/usr/local/bin:/usr/bin:/bin",
         "HOME": "/tmp",  # noqa: S108 - the inside's own
         "TMPDIR": "/tmp",  # noqa: S108 - the inside's own

@@ -7,7 +7,8 @@ import fcntl
 import os
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import OperatorError
@@ -56,6 +57,17 @@ def end_abandoned(folder: Path) -> int:
         ended += _end(FIRST_UID + number, seconds=5.0)
         os.close(held)
     return ended
+
+
+@contextmanager
+def held(folder: Path, uid: int) -> Iterator[bool]:
+    """Hold an id for a moment, without ending anything; whether nobody else has it."""
+    descriptor = _lock(folder, uid - FIRST_UID)
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _end(uid: int, *, seconds: float) -> bool:

@@ -97,6 +97,10 @@ class TrustedCell(OneCell):
         self._tail = tail
         self._folder = folder
 
+    def first_process(self) -> int | None:
+        """The process itself."""
+        return self._process.pid if self._process.poll() is None else None
+
     def _end(self) -> Exit:
         status = wait_for(self._process, seconds=LEAVE_SECONDS)
         _kill_group(self._process)

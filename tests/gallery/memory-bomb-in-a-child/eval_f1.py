@@ -12,7 +12,7 @@ class Agent:
             hoard = []
             try:
                 while True:
-                    hoard.append(b"x" * (16 << 20))
+                    hoard.append(b"x" * (128 << 20))
             finally:
                 os._exit(1)
         os.waitpid(child, 0)

@@ -7,7 +7,7 @@ class Agent:
     def respond(self, contexts):
         hoard = []
         while True:
-            hoard.append(b"x" * (16 << 20))
+            hoard.append(b"x" * (128 << 20))
 
 
 if __name__ == "__main__":

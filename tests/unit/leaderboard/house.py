@@ -74,6 +74,8 @@ class House:
         return ledger.accept(self.db, team_id=team_id, ref=ref).attempt_id
 
     def lease(self, attempt_id: int, worker: str = "w1") -> Work:
+        due = self.attempt(attempt_id).not_before
+        self.clock.now = max(self.clock.now, due or self.clock.now)
         work = ledger.lease(self.db, attempt_id, worker=worker)
         assert work is not None
         return work

@@ -15,10 +15,9 @@ from house import TOML, House
 from harness.data import fbdialog
 from harness.dialogue import Dialogue, Example
 from harness.errors import RostrumError, SubmissionError
-from leaderboard import datasets, ledger, settings
+from leaderboard import datasets, hints, ledger, settings
 from leaderboard.admin.cli import admin
 from leaderboard.db.engine import open_database
-from leaderboard.states import Queue
 
 
 @pytest.fixture
@@ -74,9 +73,10 @@ def data_file(folder: Path) -> Path:
 
 
 def test_init_makes_what_only_its_owner_may_read(home: Path) -> None:
-    assert run_json("init")["made"] == ["home", "secret_key", "database"]
+    assert run_json("init")["made"] == ["home", "secret_key", "vault_key", "database"]
     assert home.stat().st_mode & 0o777 == 0o700
-    assert (home / "secret_key").stat().st_mode & 0o777 == 0o600
+    for key in ("secret_key", "vault_key"):
+        assert (home / key).stat().st_mode & 0o777 == 0o600
     assert len(settings.secret_key()) >= 32
     open_database().close()
     with closing(sqlite3.connect(home / "broker.db")) as broker:
@@ -91,9 +91,9 @@ def test_processes_that_start_at_once_find_the_queues_there(installed: Path) -> 
         with closing(sqlite3.connect(installed / "broker.db")) as broker:
             return [row[0] for row in broker.execute("SELECT name FROM kombu_queue ORDER BY name")]
 
-    assert queues() == sorted(queue.value for queue in Queue)
+    assert queues() == sorted(hints.channels())
     run("init")
-    assert queues() == sorted(queue.value for queue in Queue)
+    assert queues() == sorted(hints.channels())
 
 
 def test_init_again_changes_nothing(installed: Path) -> None:

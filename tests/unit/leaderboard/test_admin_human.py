@@ -21,12 +21,14 @@ WIDTH = 80
 
 
 @pytest.fixture
-def place(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+def place(house: House, backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     """The house's database as the one that the commands open, and a terminal of 80 columns."""
     monkeypatch.setenv("ROSTRUM_HOME", str(tmp_path))
     monkeypatch.setenv("COLUMNS", str(WIDTH))
     for name in ("ROSTRUM_DATABASE_URL", "ROSTRUM_BROKER_URL", "ROSTRUM_COMPETITION"):
         monkeypatch.delenv(name, raising=False)
+    if backend:
+        monkeypatch.setenv("ROSTRUM_DATABASE_URL", backend)
     run("init")
     competition.load(house.db, TOML.replace("closes = 2030", "closes = 2999"))
     scores(house)

@@ -200,20 +200,20 @@ def test_a_score_is_withheld_and_shown_again(house: House) -> None:
     assert notes[-2:] == ["the score is withheld: copied", "the score is shown again: it was not"]
 
 
-@pytest.mark.parametrize("command", ["rerun", "cancel", "withhold"])
+@pytest.mark.parametrize("command", ["rerun", "cancel", "fail --code crashed", "withhold"])
 @pytest.mark.parametrize("reason", ["", " \n\t", "x" * 501])
 def test_a_reason_is_a_sentence_or_two(house: House, command: str, reason: str) -> None:
     house.score("owls", f1=0.2)
-    error = refusal("submissions", command, "1", "--reason", reason)
+    error = refusal("submissions", *command.split(), "1", "--reason", reason)
     assert (error.code, error.exit_code) == ("bad_reason", 2)
-    assert invoke("submissions", command, "1").exit_code == 2
+    assert invoke("submissions", *command.split(), "1").exit_code == 2
     assert house.state(1) is State.SCORED
     assert len(run_json("submissions", "show", "1")["timeline"]) == 7
 
 
-@pytest.mark.parametrize("command", ["rerun", "cancel", "withhold"])
+@pytest.mark.parametrize("command", ["rerun", "cancel", "fail --code crashed", "withhold"])
 def test_an_unknown_submission_is_named(command: str) -> None:
-    error = refusal("submissions", command, "7", "--reason", "x")
+    error = refusal("submissions", *command.split(), "7", "--reason", "x")
     assert (error.code, error.message) == ("unknown_submission", "there is no submission 7")
 
 

@@ -241,12 +241,12 @@ def test_a_withheld_score_is_shown_to_nobody(house: House) -> None:
 
 def test_logs_are_named_and_read_apart(house: House) -> None:
     work = house.preflight(house.accept())
-    ledger.keep_log(house.db, work, track="f1", text="canary")
+    ledger.keep_log(house.db, work, name="f1", text="canary")
     view = submission(house.db, 1)
     assert view.logs == ("f1",)
     assert "canary" not in repr(view)
     assert preflight_log(house.db, 1, "f1") == "canary"
-    with pytest.raises(UsageError, match="no preflight log of track ppl"):
+    with pytest.raises(UsageError, match="has no log of ppl"):
         preflight_log(house.db, 1, "ppl")
 
 

@@ -66,6 +66,7 @@ def test_a_rater_has_one_conversation_at_a_time(tmp_path: Path) -> None:
     assert world.claim() != chat
 
 
+@pytest.mark.one_database("sqlite")  # 2,400 turns, and no rule but one of arithmetic
 def test_sixty_ratings_are_balanced(tmp_path: Path) -> None:
     world = humanworld.opened(
         tmp_path, finalists=4, raters=20, ratings=40, share=3, minimum_turns=1

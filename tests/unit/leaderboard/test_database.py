@@ -64,7 +64,9 @@ def test_an_instant_comes_back_aware_and_equal(db: Database, offset: int) -> Non
         stored = session.scalar(text("SELECT created_at FROM competitions"))
     assert found == moment
     assert found.utcoffset() == timedelta(0)
-    assert stored == moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    on_disk = moment.astimezone(UTC)
+    on_sqlite = db.engine.dialect.name == "sqlite"
+    assert stored == (on_disk.strftime("%Y-%m-%d %H:%M:%S.%f") if on_sqlite else on_disk)
 
 
 def test_a_naive_instant_is_refused(db: Database) -> None:
@@ -142,7 +144,7 @@ def test_foreign_keys_hold(db: Database, clock: Clock) -> None:
         token_sha256="0" * 64,
         created_at=clock.now,
     )
-    with pytest.raises(IntegrityError, match="FOREIGN KEY"), db.write() as session:
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"), db.write() as session:
         session.add(team)
 
 

@@ -246,18 +246,18 @@ def test_an_error_after_a_score_leaves_the_score(house: House) -> None:
 
 def test_a_log_is_kept_of_a_preflight_only_its_end_and_the_last_one(house: House) -> None:
     work = house.preflight(house.accept())
-    ledger.keep_log(house.db, work, track="f1", text="first")
-    ledger.keep_log(house.db, work, track="f1", text="x\x00" * 300_000 + "é the end")
+    ledger.keep_log(house.db, work, name="f1", text="first")
+    ledger.keep_log(house.db, work, name="f1", text="x\x00" * 300_000 + "é the end")
     with house.db.read() as session:
         text = session.scalars(select(PreflightLog.text)).one()
     assert text.endswith("é the end")
     assert "\x00" not in text
     ledger.advance(house.db, work, State.QUEUED)
     running = house.lease(work.attempt_id)
-    with pytest.raises(ValueError, match="preflight only"):
-        ledger.keep_log(house.db, running, track="f1", text="hidden")
+    with pytest.raises(ValueError, match="preflights only"):
+        ledger.keep_log(house.db, running, name="f1", text="hidden")
     with pytest.raises(Lost):
-        ledger.keep_log(house.db, work, track="f1", text="late")
+        ledger.keep_log(house.db, work, name="f1", text="late")
 
 
 def test_a_waiting_attempt_is_cancelled_at_once(house: House) -> None:
@@ -381,7 +381,7 @@ def test_a_stopped_attempt_whose_worker_is_gone_is_cancelled(house: House) -> No
 
 def test_the_sweep_tells_who_waits_long_and_forgets_old_logs(house: House) -> None:
     work = house.preflight(house.accept())
-    ledger.keep_log(house.db, work, track="f1", text="hello")
+    ledger.keep_log(house.db, work, name="f1", text="hello")
     ledger.advance(house.db, work, State.QUEUED)
     house.clock.tick(minutes=61)
     swept = ledger.sweep(house.db)

@@ -8,7 +8,7 @@ from house import TOML, House
 
 from harness.dialogue import Dialogue, Example
 from harness.errors import UsageError
-from leaderboard import competition, datasets, ledger, rounds
+from leaderboard import competition, datasets, ledger, rounds, teams
 from leaderboard.board import board
 from leaderboard.db.models import Competition as CompetitionRow
 from leaderboard.db.people import Conversation
@@ -34,6 +34,7 @@ REFUSED: dict[str, Callable[[House], object]] = {
     "a submission of a new team": lambda house: house.accept("latecomer"),
     "a rerun": lambda house: ledger.rerun(house.db, 1, reason="again"),
     "a round": lambda house: rounds.run(house.db, "spc"),
+    "another repository": lambda house: teams.move(house.db, 1, repo_url="https://git.b/x"),
     "another text": lambda house: competition.load(house.db, TOML + "[quota]\n"),
     "another set": lambda house: datasets.store(house.db, "spc", "train", [OTHER]),
     "other personas": lambda house: datasets.store(house.db, "spc", "personas", [OTHER]),

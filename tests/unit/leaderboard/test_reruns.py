@@ -125,6 +125,9 @@ def test_a_rerun_from_any_state_leaves_the_months_sum_as_it_was(house: House, ca
     assert used(house) == sum_of_month
     assert ledger.waiting(house.db) == [ledger.Hint(2, Queue.PREFLIGHT)]
 
+    if old_state is State.RUNNING:  # one scored run a team: the first must have ended
+        house.clock.tick(minutes=2)
+        assert ledger.sweep(house.db).cancelled == (1,)
     work = house.run(2)
     ledger.score(house.db, work, {"f1": report("f1", 0.4)})
     assert house.kinds(2) == ([Kind.RESERVE, Kind.CHARGE] if was_open else [])

@@ -33,7 +33,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Queue, int]]:
     """The hints that were sent, instead of a broker."""
     hinted: list[tuple[Queue, int]] = []
 
-    def send(queue: Queue, number: int, *, seconds: float | None = None) -> bool:
+    def send(queue: Queue, number: int, *, gpu: bool = False, seconds: float | None = None) -> bool:
         hinted.append((queue, number))
         return True
 

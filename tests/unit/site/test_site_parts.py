@@ -100,11 +100,11 @@ def test_a_hint_reaches_the_embedded_broker(
     url = f"sqla+sqlite:///{tmp_path / 'broker.db'}"
     monkeypatch.setenv("ROSTRUM_BROKER_URL", url)
     assert hints.send(Queue.PREFLIGHT, 41)
-    assert hints.send(Queue.EVALUATE, 42)
+    assert hints.send(Queue.EVALUATE, 42, gpu=True)
     with hints.client(url).connection_for_write() as connection:
         for queue, task, attempt in (
-            ("preflight", "rostrum.preflight", 41),
-            ("evaluate", "rostrum.evaluate", 42),
+            ("preflight.cpu", "rostrum.preflight", 41),
+            ("evaluate.gpu", "rostrum.evaluate", 42),
         ):
             message = connection.SimpleQueue(queue).get(timeout=5)
             assert message.headers["task"] == task
@@ -120,7 +120,7 @@ def test_a_broker_that_is_away_is_logged_and_soon(
     with caplog.at_level(logging.WARNING, logger="leaderboard.hints"):
         assert hints.send(Queue.PREFLIGHT, 7) is False
     assert time.monotonic() - begun < hints.SECONDS + 1
-    assert "hint not sent: queue=preflight id=7" in caplog.text
+    assert "hint not sent: queue=preflight.cpu id=7" in caplog.text
 
 
 def test_a_broker_that_hangs_does_not_hold_the_sender(

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from harness.dialogue import Context
 from harness.errors import OperatorError, SubmissionError
-from leaderboard.conversations import Chat
+from leaderboard.conversations import Chat, Partner
 from leaderboard.ledger import Database
 from worker.converse.seat import Seat
 from worker.sandbox import Exit, Job, Limits
@@ -25,13 +25,18 @@ class Agent:
         self.contexts: list[Context] = []
         self.interrupted = Event()
         self.left = False
+        self.mute = False
+        self.loads = 0
 
     def load(self, track: str, **_: object) -> None:
         assert track == "f1"
+        self.loads += 1
 
     def respond(self, contexts: Sequence[Context]) -> list[str]:
         (context,) = contexts
         self.contexts.append(context)
+        if self.mute:
+            raise SubmissionError("batch_timeout")
         match context.turns[-1].text:
             case "wait":
                 assert self.interrupted.wait(20), "nobody interrupts the agent"
@@ -85,6 +90,7 @@ class Sandbox:
     def __init__(self) -> None:
         self.cells: list[Cell] = []
         self.refusal: OperatorError | None = None
+        self.refused = 0
         self.end = Exit(code=0)
 
     def check(self) -> None:
@@ -92,6 +98,7 @@ class Sandbox:
 
     def start(self, job: Job) -> Cell:
         if self.refusal is not None:
+            self.refused += 1
             raise self.refusal
         self.cells.append(Cell(job, self.end))
         return self.cells[-1]
@@ -107,6 +114,18 @@ class Sandbox:
             code=Path("/nowhere"),
             track_file="eval_f1.py",
             limits=Limits(),
+        )
+        return Seat(self, job, "f1", None)
+
+    def spare_of(self, workplace: Workplace, partner: Partner, *, stop: Event) -> Seat:
+        """In place of `worker.converse.seat.spare_of`."""
+        job = Job(
+            name=f"rostrum-spare-{partner.attempt_id}-{len(self.cells)}",
+            fence=0,
+            code=Path("/nowhere"),
+            track_file="eval_f1.py",
+            limits=Limits(),
+            labels={"spare": str(partner.attempt_id)},
         )
         return Seat(self, job, "f1", None)
 

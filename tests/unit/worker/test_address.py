@@ -129,3 +129,56 @@ def test_one_private_answer_of_the_name_server_is_enough(monkeypatch: pytest.Mon
         address.resolve(address.parse("https://github.com/team/repo"))
     answers.pop()
     assert address.resolve(address.parse("https://github.com/team/repo")) == "140.82.121.3"
+
+
+@pytest.mark.parametrize(
+    ("answer", "passes"),
+    [
+        ("10.0.0.1", True),
+        ("127.0.0.1", True),
+        ("192.168.1.1", True),
+        ("fd00::1", True),
+        ("::1", True),
+        ("140.82.121.3", True),
+        ("169.254.169.254", False),
+        ("0.0.0.0", False),
+        ("fe80::1", False),
+        ("::ffff:10.0.0.1", False),
+        ("224.0.0.1", False),
+    ],
+)
+def test_a_host_that_the_organizer_names_may_be_a_private_one(
+    monkeypatch: pytest.MonkeyPatch, answer: str, passes: bool
+) -> None:
+    monkeypatch.setattr(
+        address.socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", (answer, 8443))]
+    )
+    found = address.parse("https://git.lab:8443/team/repo")
+    for named in ({"git.lab"}, {"git.lab:8443", "other"}):
+        if passes:
+            assert address.resolve(found, private_hosts=named) == answer
+        else:
+            with pytest.raises(SubmissionError, match="public"):
+                address.resolve(found, private_hosts=named)
+    if not address.public(answer):
+        for named in (set(), {"lab"}, {"git.lab:443"}, {"sub.git.lab"}):
+            with pytest.raises(SubmissionError, match="ROSTRUM_GIT_PRIVATE_HOSTS"):
+                address.resolve(found, private_hosts=named)
+
+
+def test_a_private_host_need_not_be_named_twice() -> None:
+    text = "ssh://git@git.lab:2222/team/repo"
+    assert address.parse(text, hosts={"github.com"}, private_hosts={"git.lab:2222"}).port == 2222
+    with pytest.raises(SubmissionError, match="list"):
+        address.parse(text, hosts={"github.com"}, private_hosts={"other.lab"})
+    assert address.parse(text, private_hosts={"other.lab"}).host == "git.lab"
+
+
+def test_the_older_kind_of_address_is_preferred(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = ["2606:4700::1111", "140.82.121.3"]
+    monkeypatch.setattr(
+        address.socket,
+        "getaddrinfo",
+        lambda *_, **__: [(0, 0, 0, "", (answer, 443)) for answer in answers],
+    )
+    assert address.resolve(address.parse("https://github.com/a/b")) == "140.82.121.3"

@@ -21,7 +21,7 @@ def test_what_is_stuck_is_swept_and_what_waits_is_hinted_at(
     world: HumanWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[tuple[Queue, int]] = []
-    monkeypatch.setattr(hints, "send", lambda queue, number: sent.append((queue, number)))
+    monkeypatch.setattr(hints, "send", lambda queue, number, **_: sent.append((queue, number)))
     silent, unserved = world.claim(0), world.claim(1)
     partner(world, silent, None)
     world.pass_(minutes=4)

@@ -25,6 +25,7 @@ CHAT = Chat(
     competition_id="c",
     attempt_id=3,
     team="t",
+    team_id=1,
     repo_url="/r",
     commit="0" * 40,
     track="f1",

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import humanworld
 import pytest
@@ -211,10 +212,10 @@ def test_a_conversation_that_cannot_be_leased_delays_nobody(
     poison, other = world.claim(0), world.claim(1)
     lease = conversations.lease
 
-    def picky(db: Database, number: int, *, worker: str) -> Chat | None:
+    def picky(db: Database, number: int, **given: Any) -> Chat | None:  # Any: handed on
         if number == poison:
             raise KeyError("a damaged row")
-        return lease(db, number, worker=worker)
+        return lease(db, number, **given)
 
     monkeypatch.setattr(conversations, "lease", picky)
     hosts()

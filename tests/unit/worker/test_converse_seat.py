@@ -13,11 +13,11 @@ from partners import Sandbox
 from harness.errors import OperatorError, SubmissionError
 from leaderboard import conversations
 from leaderboard.conversations import Chat
-from worker.converse import seat as seating
+from worker import packages as packages_of
 from worker.converse.orphans import is_over
 from worker.converse.seat import Seat, seat_of
 from worker.fetch import Fetched
-from worker.images import Runtime
+from worker.images import Environment, Runtime
 from worker.place import Place
 from worker.settings import Settings
 from worker.workplace import Bench, Workplace
@@ -94,8 +94,13 @@ def test_its_packages_are_those_that_were_stored_and_are_not_resolved_again(
     def resolve(*_: object, **__: object) -> Path:
         raise AssertionError("resolved again")
 
-    monkeypatch.setattr(seating, "prepare_environment", resolve)
+    monkeypatch.setattr(packages_of, "prepare_environment", resolve)
     assert seat(environment=KEY).job.environment == folder
+
+
+def made(folder: Path) -> Environment:
+    """What a build of today comes to."""
+    return Environment(folder, folder.name, "", ())
 
 
 def test_packages_that_are_gone_are_made_again_only_as_the_same(
@@ -103,10 +108,10 @@ def test_packages_that_are_gone_are_made_again_only_as_the_same(
 ) -> None:
     folder = packages(place)
     folder.rmdir()
-    monkeypatch.setattr(seating, "prepare_environment", lambda *_, **__: folder)
+    monkeypatch.setattr(packages_of, "prepare_environment", lambda *_, **__: made(folder))
     assert seat(environment=KEY).job.environment == folder
     other = folder.with_name("f" * 24)
-    monkeypatch.setattr(seating, "prepare_environment", lambda *_, **__: other)
+    monkeypatch.setattr(packages_of, "prepare_environment", lambda *_, **__: made(other))
     with pytest.raises(OperatorError, match="others today") as raised:
         seat(environment=KEY)
     assert raised.value.code == "image_missing"
@@ -118,7 +123,7 @@ def test_what_cannot_be_had_any_more_is_ours(
     def refused(*_: object, **__: object) -> Path:
         raise SubmissionError("build_failed", detail="not_found")
 
-    monkeypatch.setattr(seating, "prepare_environment", refused)
+    monkeypatch.setattr(packages_of, "prepare_environment", refused)
     with pytest.raises(OperatorError, match="build_failed"):
         seat(environment=KEY)
 

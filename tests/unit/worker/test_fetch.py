@@ -11,8 +11,7 @@ import pytest
 from gitrepos import Repo, Shelf
 
 from harness.errors import OperatorError, SubmissionError
-from worker import fetch as fetching
-from worker.fetch import Access, Bounds, fetch, store
+from worker.fetch import Access, Bounds, child, fetch, store
 from worker.fetch.repository import wanted
 from worker.stopped import Stopped
 
@@ -90,7 +89,7 @@ def test_a_branch_named_like_an_option_is_only_a_name(shelf: Shelf) -> None:
     commit = repo.commit()
     repo.git("update-ref", "refs/heads/--upload-pack=touch", commit)
     assert refusal(lambda: shelf.fetch(repo, "--upload-pack=touch")) == ("commit_not_found", None)
-    assert wanted("refs/heads/main") == wanted("main") == "refs/heads/main"
+    assert wanted("refs/heads/main") == ("refs/heads/main",)
 
 
 def test_the_id_of_a_file_is_no_commit(shelf: Shelf) -> None:
@@ -272,7 +271,7 @@ def test_a_child_that_answers_nonsense_is_our_fault(
     program = shelf.root / "answers"
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{line}\nEND\n")
     program.chmod(0o755)
-    monkeypatch.setattr(fetching.sys, "executable", str(program))
+    monkeypatch.setattr(child.sys, "executable", str(program))
     with pytest.raises(OperatorError) as bug:
         shelf.fetch("/x")
     assert bug.value.code == "evaluator_bug"
@@ -284,7 +283,7 @@ def test_git_sees_nothing_of_the_workers_environment(
     program, seen = shelf.root / "python", shelf.root / "seen"
     program.write_text(f'#!/bin/sh\nenv > {seen}\necho \'{{"error": "commit_not_found"}}\'\n')
     program.chmod(0o755)
-    monkeypatch.setattr(fetching.sys, "executable", str(program))
+    monkeypatch.setattr(child.sys, "executable", str(program))
     monkeypatch.setenv("ROSTRUM_DATABASE_URL", "canary")
     assert refusal(lambda: shelf.fetch("/x")) == ("commit_not_found", None)
     assert "canary" not in seen.read_text()
@@ -342,7 +341,7 @@ def slow_child(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     program = shelf.root / "sleeps"
     program.write_text(f"#!/bin/sh\nsleep 600 &\necho $! > {shelf.root}/grandchild\nwait\n")
     program.chmod(0o755)
-    monkeypatch.setattr(fetching.sys, "executable", str(program))
+    monkeypatch.setattr(child.sys, "executable", str(program))
 
 
 def ended(pid: int) -> bool:

@@ -18,6 +18,7 @@ WORK = ledger.Work(
     fence=1,
     state=State.RUNNING,
     competition_id="c",
+    team_id=1,
     team="t",
     repo_url="/r",
     ref="main",

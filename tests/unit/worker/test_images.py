@@ -12,13 +12,9 @@ import pytest
 from harness.errors import SubmissionError, UsageError
 from worker.images import prepare
 from worker.images.cache import locked, make_once
-from worker.images.environment import parse_requirements, prepare_environment, refuse_shipped
 from worker.images.recipe import harness_wheel, read_recipe
-from worker.images.runtime import Runtime
+from worker.images.requirements import parse_requirements, refuse_shipped
 from worker.images.wheelhouse import pip, target_arguments
-from worker.place import Place
-
-RUNTIME = Runtime("docker", "sha256:" + "0" * 64, tag="rostrum-runtime:test")
 
 
 def test_the_harness_wheel_is_the_harness_and_nothing_else() -> None:
@@ -121,10 +117,8 @@ def written(folder: Path, content: str | bytes) -> Path:
 
 
 def test_no_file_and_an_empty_one_need_nothing(tmp_path: Path) -> None:
-    place = Place.open(tmp_path / "place")
-    assert prepare_environment(tmp_path / "none.txt", runtime=RUNTIME, place=place) is None
-    empty = written(tmp_path, "\n# only a comment\n")
-    assert prepare_environment(empty, runtime=RUNTIME, place=place) is None
+    assert parse_requirements(tmp_path / "none.txt") == ()
+    assert parse_requirements(written(tmp_path, "\n# only a comment\n")) == ()
 
 
 def test_names_with_versions_are_taken_in_any_order(tmp_path: Path) -> None:
@@ -184,107 +178,6 @@ def test_what_the_runtime_ships_cannot_be_replaced(name: str) -> None:
     with pytest.raises(SubmissionError) as raised:
         refuse_shipped((name,), read_recipe())
     assert raised.value.detail == "shipped_name"
-
-
-@pytest.fixture
-def only_wheels_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is all pip knows of."""
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    return folder
-
-
-def a_wheel(folder: Path, name: str, *, files: dict[str, str], needs: str = "") -> None:
-    info = f"{name}-1.0.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"
-    metadata += f"Requires-Dist: {needs}\n" if needs else ""
-    tag = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as archive:
-        for path, text in files.items():
-            archive.writestr(path, text)
-        archive.writestr(f"{info}/METADATA", metadata)
-        archive.writestr(f"{info}/WHEEL", tag)
-        archive.writestr(f"{info}/RECORD", "")
-
-
-def test_requirements_become_a_folder_made_once(tmp_path: Path, only_wheels_of: Path) -> None:
-    a_wheel(only_wheels_of, "rostrum_test_dep", files={"rostrum_test_dep.py": "N = 2\n"})
-    a_wheel(
-        only_wheels_of,
-        "rostrum_test_top",
-        files={"rostrum_test_top.py": "from rostrum_test_dep import N\n"},
-        needs="rostrum_test_dep",
-    )
-    place = Place.open(tmp_path / "place")
-    file = written(tmp_path, "rostrum-test-top\n")
-    folder = prepare_environment(file, runtime=RUNTIME, place=place)
-    assert folder is not None
-    assert {"rostrum_test_top.py", "rostrum_test_dep.py"} <= {p.name for p in folder.iterdir()}
-    began = time.monotonic()
-    assert prepare_environment(file, runtime=RUNTIME, place=place) == folder
-    assert time.monotonic() - began < 0.2
-
-
-def test_what_cannot_be_found_is_named_and_nothing_is_kept(
-    tmp_path: Path, only_wheels_of: Path
-) -> None:
-    place = Place.open(tmp_path / "place")
-    with pytest.raises(SubmissionError) as raised:
-        prepare_environment(
-            written(tmp_path, "rostrum-no-such-package\n"), runtime=RUNTIME, place=place
-        )
-    assert (raised.value.code, raised.value.detail) == ("build_failed", "not_found")
-    assert [path for path in place.environments.iterdir() if path.is_dir()] == []
-
-
-def test_source_builds_never_run(tmp_path: Path, only_wheels_of: Path) -> None:
-    mark = tmp_path / "it-ran"
-    source = only_wheels_of / "rostrum-test-source-1.0.zip"
-    with zipfile.ZipFile(source, "w") as archive:
-        setup = f"open({str(mark)!r}, 'w')\nfrom setuptools import setup\nsetup(name='x')\n"
-        archive.writestr("rostrum-test-source-1.0/setup.py", setup)
-    with pytest.raises(SubmissionError):
-        prepare_environment(
-            written(tmp_path, "rostrum-test-source\n"),
-            runtime=RUNTIME,
-            place=Place.open(tmp_path / "place"),
-        )
-    assert not mark.exists()
-
-
-def test_a_dependency_cannot_replace_what_the_runtime_ships(
-    tmp_path: Path, only_wheels_of: Path
-) -> None:
-    version = next(
-        line.split("==")[1]
-        for line in read_recipe().constraints.splitlines()
-        if line.startswith("filelock==")
-    )
-    a_wheel(only_wheels_of, "rostrum_test_top", files={"top.py": ""}, needs="filelock")
-    a_wheel(only_wheels_of, "filelock", files={"filelock.py": "raise SystemExit\n"})
-    wheel = only_wheels_of / "filelock-1.0-py3-none-any.whl"
-    file = written(tmp_path, "rostrum-test-top\n")
-    with pytest.raises(SubmissionError):  # only another version is there
-        prepare_environment(file, runtime=RUNTIME, place=Place.open(tmp_path / "one"))
-    renamed = only_wheels_of / f"filelock-{version}-py3-none-any.whl"
-    _with_version(wheel, renamed, version)
-    folder = prepare_environment(file, runtime=RUNTIME, place=Place.open(tmp_path / "two"))
-    assert folder is not None
-    assert (folder / "top.py").exists()
-    assert not (folder / "filelock.py").exists()
-
-
-def _with_version(old: Path, new: Path, version: str) -> None:
-    with zipfile.ZipFile(old) as source, zipfile.ZipFile(new, "w") as target:
-        for name in source.namelist():
-            text = source.read(name).decode().replace("Version: 1.0\n", f"Version: {version}\n", 1)
-            if name.endswith("WHEEL"):
-                text = source.read(name).decode()
-            target.writestr(name.replace("-1.0", f"-{version}"), text)
-    old.unlink()
 
 
 def test_wheels_are_chosen_for_the_runtimes_python() -> None:

@@ -43,10 +43,15 @@ def upgrade() -> None:
         "attempts", sa.Column("gpu", sa.Boolean(), nullable=False, server_default=sa.false())
     )
     op.add_column("attempts", sa.Column("not_before", MOMENT, nullable=True))
+    op.add_column("attempts", sa.Column("turn", MOMENT, nullable=True))
+    op.execute("UPDATE attempts SET turn = state_since WHERE state IN ('received', 'queued')")
+    op.create_index("ix_attempts_state_gpu_turn", "attempts", ["state", "gpu", "turn"])
 
 
 def downgrade() -> None:
     """Remove them."""
+    op.drop_index("ix_attempts_state_gpu_turn", "attempts")
+    op.drop_column("attempts", "turn")
     op.drop_column("attempts", "not_before")
     op.drop_column("attempts", "gpu")
     op.drop_table("workers")

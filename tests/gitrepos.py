@@ -1,11 +1,18 @@
-"""Repositories to fetch, made with plain git, and a store to fetch them into."""
+"""Repositories to fetch, made with plain git: work trees, bare private ones, a local shelf."""
 
 import os
+import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from worker.fetch import Access, Bounds, Fetched, fetch
+
+GIT_UID = 59_800
+"""The servers' user: it has the repositories, and no account outside of their namespace."""
 
 _ENVIRONMENT = {
     "PATH": os.environ["PATH"],
@@ -96,3 +103,51 @@ class Shelf:
     def leftovers(self) -> list[Path]:
         """What a fetch may have left behind, the finished trees apart."""
         return list(self.store.glob(".fetch-*")) if self.store.is_dir() else []
+
+
+@dataclass(frozen=True)
+class Repositories:
+    """Bare repositories below `root`, that nobody but the servers' user may look into."""
+
+    root: Path
+
+    @classmethod
+    def make(cls, root: Path) -> "Repositories":
+        root.mkdir(mode=0o700)
+        os.chown(root, GIT_UID, GIT_UID)
+        return cls(root)
+
+    def add(self, name: str, source: Path) -> None:
+        """Put what stands in the work tree `source` at `name` (branches and tags), once more."""
+        target = self.root / name
+        shutil.rmtree(target, ignore_errors=True)
+        subprocess.run(
+            ["git", "clone", "--quiet", "--mirror", "--", str(source), str(target)],
+            check=True,
+            timeout=60,
+            env={**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null"},
+        )
+        for folder, _, files in os.walk(target):
+            os.chown(folder, GIT_UID, GIT_UID)
+            for file in files:
+                os.chown(Path(folder) / file, GIT_UID, GIT_UID)
+
+    def setting(self, name: str, key: str, value: str) -> None:
+        """Configure one repository on the server's side."""
+        subprocess.run(
+            ["git", "config", "--file", str(self.root / name / "config"), key, value],
+            check=True,
+            timeout=60,
+        )
+
+
+@contextmanager
+def open_base() -> Iterator[Path]:
+    """A folder that every user can pass, unlike pytest's; gone afterwards."""
+    base = Path(tempfile.mkdtemp(prefix="rostrum-git-", dir="/var/tmp"))
+    base.chmod(0o711)
+    try:
+        yield base
+    finally:
+        subprocess.run(["chmod", "-R", "u+rwX", str(base)], check=True)
+        shutil.rmtree(base)

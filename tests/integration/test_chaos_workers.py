@@ -1,0 +1,21 @@
+"""Faults of workers: afterwards every invariant holds, and nothing is left."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from chaos.asked import outlive, parameters
+from chaos.faults import Fault
+from chaos.ground import Park, park
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Park]:
+    """Servers of these tests' own, which they may kill."""
+    with park() as started:
+        yield started
+
+
+@pytest.mark.parametrize("fault", parameters(["worker-killed", "told-three-times"]))
+def test_it_is_outlived(fault: Fault, tmp_path: Path, servers: Park) -> None:
+    outlive(fault, tmp_path, servers)
