@@ -23,7 +23,7 @@ from leaderboard.submissions import submission
 
 LOOK_SECONDS = 0.2
 
-id_argument = click.argument("submission_id", metavar="ID", type=int)
+id_argument = click.argument("submission_id", metavar="ID", type=click.IntRange(1, 2**31 - 1))
 
 wait_option = click.option(
     "--wait",

@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 
 from harness.report import Report, finite
-from leaderboard.admin.moves import cancel, fail, rerun, withhold
+from leaderboard.admin.moves import cancel, fail, rerun, withhold, id_argument
 from leaderboard.admin.output import (
     Document,
     answer,
@@ -64,7 +64,7 @@ def list_submissions(competition_id: str | None, as_json: bool) -> None:
 
 
 @submissions.command("show")
-@click.argument("submission_id", metavar="ID", type=int)
+@id_argument
 @as_json_option
 def show_submission(submission_id: int, as_json: bool) -> None:
     """Show one submission: state, verdict, unrounded scores, timeline with workers."""

@@ -15,10 +15,17 @@ def parameters(names: Iterable[str]) -> list[object]:
 
 
 def outlive(fault: Fault, base: Path, servers: Park) -> None:
-    """Strike; then every invariant holds, and no cell is left."""
+    """Strike; then every invariant holds, no cell is left, and the machine is as it was."""
+    before = _networks()
     outcome = fault.strike(Ground(base / "scene", servers))
     assert outcome.broken == ()
     assert outcome.left == ()
+    assert before <= _networks(), "an engine of the test's own has no business with these"
+
+
+def _networks() -> set[str]:
+    """The machine's network interfaces, but for those of single containers."""
+    return {path.name for path in Path("/sys/class/net").iterdir() if path.name[:4] != "veth"}
 
 
 def _marks(fault: Fault) -> list[pytest.MarkDecorator]:

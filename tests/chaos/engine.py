@@ -80,6 +80,7 @@ class Engine(services.Server):
     def _command(self) -> list[str]:
         (self.folder / "docker.pid").unlink(missing_ok=True)
         return [
+            *("unshare", "--net"),  # one without a bridge would remove the machine's docker0
             "dockerd",
             *("--host", self.url, "--pidfile", str(self.folder / "docker.pid")),
             *("--data-root", str(self.folder / "data"), "--exec-root", str(self.folder / "exec")),

@@ -1,22 +1,19 @@
 """`rostrum admin`: what an organizer types, what is printed, how it ends."""
 
-import json
 import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from adminline import invoke, run, run_json
 from house import TOML, House
 
 from harness.data import fbdialog
 from harness.dialogue import Dialogue, Example
 from harness.errors import RostrumError, SubmissionError
 from leaderboard import datasets, hints, ledger, settings
-from leaderboard.admin.cli import admin
 from leaderboard.db.engine import open_database
 
 
@@ -41,24 +38,6 @@ def loaded(installed: Path) -> Path:
     path.write_text(TOML)
     run("competition", "load", str(path))
     return installed
-
-
-def run(*arguments: str) -> str:
-    """The output of a command that goes well."""
-    result = invoke(*arguments)
-    if result.exception is not None:
-        raise result.exception
-    assert result.exit_code == 0
-    return result.output
-
-
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(admin, list(arguments))
-
-
-def run_json(*arguments: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(run(*arguments, "--json"))
-    return document
 
 
 def data_file(folder: Path) -> Path:

@@ -3,16 +3,13 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from adminline import refusal, run, run_json
 from finals import Finals, scores
 from house import TOML, House
 
-from harness.errors import RostrumError
 from leaderboard import competition, settings
-from leaderboard.admin.cli import admin
 from leaderboard.db.models import Attempt, Submission
 from leaderboard.human.invitations import read
 from leaderboard.human.stages import ChatState
@@ -41,29 +38,6 @@ def people(place: House) -> Finals:
     run("lock", "--reason", "done", "--early")
     run("human", "open")
     return Finals(place)
-
-
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(admin, list(arguments))
-
-
-def run(*arguments: str) -> str:
-    """The output of a command that goes well."""
-    result = invoke(*arguments)
-    if result.exception is not None:
-        raise result.exception
-    return result.output
-
-
-def run_json(*arguments: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(run(*arguments, "--json"))
-    return document
-
-
-def refused(*arguments: str) -> RostrumError:
-    error = invoke(*arguments).exception
-    assert isinstance(error, RostrumError), error
-    return error
 
 
 def rename(house: House, team: str, entry: str) -> None:
@@ -127,7 +101,7 @@ def test_a_lock_that_is_refused_says_why(
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     (tmp_path / "huge").write_bytes(b"#" * (256 << 10) + b"#")
     names = {name: str(tmp_path / name) for name in ("binary", "huge")}
-    error = refused("lock", *(text.format(**names) for text in arguments))
+    error = refusal("lock", *(text.format(**names) for text in arguments))
     assert error.code == code
     assert reason in error.message
     assert error.exit_code == 2
@@ -199,14 +173,14 @@ def test_the_links_say_how_far_everybody_is(people: Finals) -> None:
     ],
 )
 def test_a_wrong_command_is_refused(people: Finals, arguments: list[str], code: str) -> None:
-    error = refused("human", *arguments)
+    error = refusal("human", *arguments)
     assert (error.code, error.exit_code) == (code, 2)
     assert run_json("human", "links")["raters"] == []
 
 
 def test_before_the_lock_the_commands_name_it(place: House) -> None:
     for arguments in (["open"], ["status"], ["export"], ["close", "--reason", "x"]):
-        error = refused("human", *arguments)
+        error = refusal("human", *arguments)
         assert error.code == "not_locked"
         assert "rostrum admin lock --reason" in error.hint
 
@@ -280,7 +254,7 @@ def test_closing_is_for_good_and_says_so(people: Finals) -> None:
     assert "cannot be opened again. Reason: all ratings are in" in output
     document = run_json("human", "close", "--reason", "another")
     assert document["reason"] == "all ratings are in"
-    error = refused("human", "open")
+    error = refusal("human", "open")
     assert (error.code, "it cannot be opened again" in error.message) == ("human_closed", True)
     output = run("human", "status")
     assert "A small competition · closed " in output

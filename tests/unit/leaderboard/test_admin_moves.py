@@ -1,6 +1,5 @@
 """`rostrum admin submissions rerun|cancel|withhold`, `quota show`, `round run`: what is printed."""
 
-import json
 import os
 import re
 import signal
@@ -12,12 +11,11 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from adminline import invoke, refusal, run, run_json
 from house import House
 
-from harness.errors import OperatorError, RostrumError, SubmissionError
+from harness.errors import OperatorError, SubmissionError
 from leaderboard import ledger
-from leaderboard.admin.cli import admin
 from leaderboard.db.models import Kind
 from leaderboard.ledger import Work
 from leaderboard.states import MAX_RETRIES, State
@@ -31,30 +29,6 @@ def here(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.setenv("ROSTRUM_BROKER_URL", "memory://")
     monkeypatch.delenv("ROSTRUM_COMPETITION", raising=False)
     return house
-
-
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(admin, list(arguments))
-
-
-def run(*arguments: str, exit_code: int = 0) -> str:
-    """The output of a command that ends with this code, without an error."""
-    result = invoke(*arguments)
-    if isinstance(result.exception, Exception):
-        raise result.exception
-    assert result.exit_code == exit_code
-    return result.output
-
-
-def run_json(*arguments: str, exit_code: int = 0) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(run(*arguments, "--json", exit_code=exit_code))
-    return document
-
-
-def refusal(*arguments: str) -> RostrumError:
-    result = invoke(*arguments)
-    assert isinstance(result.exception, RostrumError)
-    return result.exception
 
 
 @pytest.fixture

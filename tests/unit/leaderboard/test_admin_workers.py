@@ -1,15 +1,10 @@
 """`rostrum admin workers` and `submissions fail`: what organizers see and do."""
 
-import json
-from typing import Any
-
 import pytest
-from click.testing import CliRunner, Result
+from adminline import refusal, run, run_json
 from house import House
 
-from harness.errors import RostrumError
 from leaderboard import fleet, ledger
-from leaderboard.admin.cli import admin
 from leaderboard.db.models import Kind
 from leaderboard.states import Queue, State, channel
 
@@ -20,30 +15,6 @@ def here(house: House, monkeypatch: pytest.MonkeyPatch) -> House:
     for module in ("workers", "moves"):
         monkeypatch.setattr(f"leaderboard.admin.{module}.open_database", lambda: house.db)
     return house
-
-
-def invoke(*arguments: str) -> Result:
-    return CliRunner().invoke(admin, list(arguments))
-
-
-def run(*arguments: str, exit_code: int = 0) -> str:
-    """The output of a command that ends with this code, on one line."""
-    result = invoke(*arguments)
-    if isinstance(result.exception, Exception):
-        raise result.exception
-    assert result.exit_code == exit_code
-    return result.output
-
-
-def run_json(*arguments: str, exit_code: int = 0) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(run(*arguments, "--json", exit_code=exit_code))
-    return document
-
-
-def refusal(*arguments: str) -> RostrumError:
-    result = invoke(*arguments)
-    assert isinstance(result.exception, RostrumError)
-    return result.exception
 
 
 def announce(house: House, name: str) -> None:

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from adminline import invoke, run, run_json
 from house import TOML
 
 from harness.errors import UsageError
 from leaderboard import credentials
-from leaderboard.admin.cli import admin
 from leaderboard.db.engine import open_database
 
 
@@ -24,23 +23,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "competition.toml").write_text(TOML, "utf-8")
     run("competition", "load", str(tmp_path / "competition.toml"))
     return folder
-
-
-def invoke(*arguments: str, typed: str | None = None) -> Result:
-    return CliRunner().invoke(admin, list(arguments), input=typed)
-
-
-def run(*arguments: str, typed: str | None = None) -> str:
-    """The output of a command that goes well."""
-    result = invoke(*arguments, typed=typed)
-    if result.exception is not None:
-        raise result.exception
-    return result.output
-
-
-def run_json(*arguments: str, typed: str | None = None) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(run(*arguments, "--json", typed=typed))
-    return document
 
 
 def secret(team: int, kind: str) -> credentials.Secret | None:
