@@ -27,7 +27,7 @@ demo: $(VENV)/.server ## the main job: train, submit, score in a sandbox, show t
 	$(BIN)/rostrum demo $(ARGS)
 
 test: $(VENV)/.dev ## all tests (those whose services are absent are skipped, see README)
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev ## style, types, and the arrows between the rooms
 	$(BIN)/ruff check .

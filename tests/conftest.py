@@ -21,6 +21,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 settings.register_profile("rostrum", deadline=None)  # a busy machine is no fault of the code
 settings.load_profile("rostrum")
 
+collect_ignore = ["gallery"]
+"""Hostile folders, which tests give to sandboxes and never import."""
+
 PROJECT = Path(__file__).resolve().parent.parent
 SHARED = PROJECT.parent / "shared"
 

@@ -7,7 +7,7 @@ import click
 from rich.console import Console
 
 from harness.report import Report, finite
-from leaderboard.admin.moves import cancel, fail, rerun, withhold, id_argument
+from leaderboard.admin.moves import cancel, fail, id_argument, rerun, withhold
 from leaderboard.admin.output import (
     Document,
     answer,

@@ -1,7 +1,8 @@
-"""`rostrum demo` on a small set, with so few steps that its scores mean nothing, twice.
+"""`rostrum demo` on a small set, with so few steps that its scores mean nothing.
 
-The first run ends by itself, the second serves the board until Ctrl-C. What is looked at is what a
-person gets: the file, the page, an exit status, and a machine as it was before.
+Each sandbox has a run that ends by itself; one has a second, which serves the board until Ctrl-C.
+What is looked at is what a person gets: the file, the page, an exit status, and a machine as it was
+before.
 """
 
 import json
@@ -92,22 +93,28 @@ class Ground:
         pytest.param("docker", marks=pytest.mark.docker),
     ],
 )
-def ground(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ground:
+def ground(request: pytest.FixtureRequest, workshop: Path) -> Ground:
+    usual = Path(os.environ.get("ROSTRUM_CACHE_DIR") or Path.home() / ".cache" / "rostrum")
+    cache = workshop / "cache"
+    if (usual / "wheels").is_dir() and not (cache / "wheels").exists():
+        (cache / "wheels").symlink_to(usual / "wheels")
+    variables = {**os.environ, "ROSTRUM_CACHE_DIR": str(cache)}
+    return Ground(request.param, workshop / "data", variables, workshop / "demo.json")
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Data and an empty cache: what the first demo trains, the one in the other sandbox has."""
     base = tmp_path_factory.mktemp("demo")
     full = sample.make(5)
     splits = {split: getattr(full, split)[:count] for split, count in SIZES.items()}
     sample.Sample(**splits).write(base / "data")
-    cache = base / "cache"
-    cache.mkdir()
-    usual = Path(os.environ.get("ROSTRUM_CACHE_DIR") or Path.home() / ".cache" / "rostrum")
-    if (usual / "wheels").is_dir():
-        (cache / "wheels").symlink_to(usual / "wheels")
-    variables = {**os.environ, "ROSTRUM_CACHE_DIR": str(cache)}
-    return Ground(request.param, base / "data", variables, base / "demo.json")
+    (base / "cache").mkdir()
+    return base
 
 
 @pytest.mark.timeout(2 * RUN_SECONDS)
-def test_the_demo_from_data_to_a_board_and_again(ground: Ground) -> None:
+def test_the_demo_from_data_to_a_board(ground: Ground) -> None:
     first = subprocess.run(
         ground.command("--no-serve"),
         env=ground.variables,
@@ -121,8 +128,9 @@ def test_the_demo_from_data_to_a_board_and_again(ground: Ground) -> None:
     assert ground.left() == []
     rows = ground.rows()
     check_rows(rows, sandbox=ground.sandbox)
-    if ground.people:
-        check_people(ground.document()["people"], said=first.stdout)
+    if not ground.people:
+        return
+    check_people(ground.document()["people"], said=first.stdout)
     ground.out.unlink()
     output = served(ground)
     assert output.count("trained before") == len(rows)

@@ -75,7 +75,7 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Evaluation]
         attempts = {name: stage.submit(_trained(stage, name)) for name in BASELINES}
         site = stage.start("serve", "--port", "0")
         stage.start("beat")
-        stage.start("worker")
+        stage.start("worker", "--spares", "0")  # so that a chat's container has its name
         for name, attempt in attempts.items():
             ended = stage.wait(attempt, State.SCORED, State.FAILED, seconds=240)
             assert ended is State.SCORED, (name, stage.shown(attempt), stage.logs())

@@ -47,15 +47,17 @@ class Watch:
 
 @contextmanager
 def interruptible(watch: Watch) -> Iterator[None]:
-    """While it lasts, the first Ctrl-C ends the watch; at the end it is a `KeyboardInterrupt`."""
+    """While it lasts, the first Ctrl-C ends the watch; at the end it is a `KeyboardInterrupt`.
+
+    Also where a shell has put us in the background, and the signal was ignored when we began.
+    """
     before = signal.getsignal(signal.SIGINT)
 
     def ask(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         watch.end()
 
-    if before is not signal.SIG_IGN:  # as a shell does to what it puts in the background
-        signal.signal(signal.SIGINT, ask)
+    signal.signal(signal.SIGINT, ask)
     try:
         yield
     except Stopped:
