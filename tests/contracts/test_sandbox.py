@@ -343,16 +343,22 @@ def test_a_hidden_flood_is_gone_in_time(walled: Sandbox, job: Job) -> None:
     assert ended.gone
 
 
-def test_the_first_reply_comes_within_a_second(walled: Sandbox, job: Job) -> None:
+def first_reply(sandbox: Sandbox, job: Job) -> float:
+    """Seconds from the start of a cell to its first reply, the best of three."""
     taken = []
     for _ in range(3):
         began = time.monotonic()
-        with walled.start(job) as cell:
+        with sandbox.start(job) as cell:
             load(cell)
             cell.agent.respond([Context("a", turns=(Turn("partner", "hi"),))])
             taken.append(time.monotonic() - began)
-    print(f"{walled.name}: first reply after {min(taken):.3f} s (best of {len(taken)})")
-    assert min(taken) < 1.0
+    print(f"{sandbox.name}: first reply after {min(taken):.3f} s (best of {len(taken)})")
+    return min(taken)
+
+
+def test_walls_cost_little_before_the_first_reply(walled: Sandbox, job: Job) -> None:
+    bare = first_reply(opened("trusted"), job)
+    assert first_reply(walled, job) < 8 * bare  # twice to four times on a quiet machine
 
 
 # ---- docker ------------------------------------------------------------------------------------
