@@ -199,6 +199,15 @@ def test_with_the_keyboard_only(page: RaterPage, site: Site, partner: Partner) -
         assert session.get_one(Judgement, 1).enjoyment == 3
 
 
+def test_whoever_comes_when_the_partner_is_there_can_write_at_once(
+    page: RaterPage, partner: Partner
+) -> None:
+    page.start()
+    page.until(lambda: page.may_write)
+    page.browser.refresh()
+    page.until(lambda: page.browser.switch_to.active_element == page.box)
+
+
 def test_tab_and_shift_tab_leave_the_box(page: RaterPage, partner: Partner) -> None:
     page.start()
     page.box.click()

@@ -177,6 +177,7 @@
   count();
   watchLate(state.classList.contains("waits") && have >= 0);
   if (before.out && holds) deliver(before.out);
+  if (mayWrite && holds && document.activeElement === document.body) box.focus();
   toEnd();
   follow();
 })();
