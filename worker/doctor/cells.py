@@ -113,7 +113,7 @@ def look(name: str, settings: Settings, *, gpu: str | None) -> Iterator[Finding]
         seen = _seen(sandbox, place)
         yield walls(cells, seen, seconds=time.monotonic() - start)
     except RostrumError as error:
-        yield fail(cells, error.message, _CELL_TODO)
+        yield fail(cells, error.message, _CELL_ADVICE)
         return
     if gpu is not None:
         yield from device(sandbox, place, gpu)
@@ -132,7 +132,7 @@ def _made(name: str) -> Runtime:
     return prepare(name, told)
 
 
-_CELL_TODO = "Without a cell every attempt ends as ours: mend this first (docs/sandbox.md)."
+_CELL_ADVICE = "Without a cell every attempt ends as ours: mend this first (docs/sandbox.md)."
 
 
 def device(sandbox: Sandbox, place: Place, gpu: str) -> Iterator[Finding]:
@@ -151,9 +151,9 @@ def device(sandbox: Sandbox, place: Place, gpu: str) -> Iterator[Finding]:
         yield warn(f"{name} inside", "it is in use by a cell", "Look again when it is free.")
         return
     except RostrumError as error:
-        yield fail(f"{name} inside", error.message, _GPU_TODO[sandbox.name])
+        yield fail(f"{name} inside", error.message, _GPU_ADVICE[sandbox.name])
         return
-    yield _device(f"{name} inside", seen, todo=_GPU_TODO[sandbox.name])
+    yield _device(f"{name} inside", seen, todo=_GPU_ADVICE[sandbox.name])
 
 
 def walls(name: str, seen: dict[str, Any], *, seconds: float) -> Finding:
@@ -185,7 +185,7 @@ def _device(name: str, seen: dict[str, Any], *, todo: str) -> Finding:
     return ok(name, f"{found['name']}, and torch computes on it")
 
 
-_GPU_TODO = {
+_GPU_ADVICE = {
     "docker": "See that nvidia-container-toolkit is installed and "
     "`nvidia-ctk runtime configure --runtime=docker` was run; then restart the engine.",
     "bubblewrap": "See that every user may read and write /dev/nvidia*, and that libcuda.so.1 lies "
